@@ -1,0 +1,1 @@
+console.log('replaced by the set-up work');

@@ -1,0 +1,36 @@
+/**
+ * Every cap on hostile input in one place. A cap is checked before parsing; docs/limits.md lists them.
+ */
+
+/** Most nodes in one cluster. */
+export const maxNodes = 32;
+/** Longest node, client or key label in characters. */
+export const maxName = 32;
+/** Longest message that a `sign` request may carry, in bytes (a Solana transaction has at most 1232). */
+export const maxSignMessage = 65_536;
+/** Longest client-signed request in bytes: the message and its frame. */
+export const maxRequest = maxSignMessage + 2_048;
+/** Longest attestation evidence in bytes (the longest genuine Nitro document seen has 7,539). */
+export const maxEvidence = 20_480;
+/** Longest signed manifest in bytes. */
+export const maxManifest = 262_144;
+/** Longest payload of one round message in bytes, before its envelope. */
+export const maxRoundPayload = 8_192;
+/** Longest envelope in bytes: payload, AEAD overhead, header, signature. */
+export const maxEnvelope = maxRoundPayload + 512;
+/** Longest body of any call to a node, in bytes: a full set of evidence, or of envelopes (broadcast and pairwise). */
+export const maxNodeBody = 4_194_304;
+/** Longest sealed record in bytes. */
+export const maxSealedRecord = 65_536;
+/** Longest frame on the private socket of the HSM process, in bytes. */
+export const maxHsmFrame = 16_384;
+/** Sessions that a node holds at once; one more is refused. */
+export const maxSessions = 256;
+/** Longest life of a session in milliseconds. */
+export const maxSessionMs = 30_000;
+/** Longest life of a client-signed request in milliseconds (one day). */
+export const maxRequestLifeMs = 86_400_000;
+/** Sessions that one request may start (retries over other nodes). */
+export const maxAttempts = 8;
+/** Connections that a node's listener holds at once. */
+export const maxConnections = 256;

@@ -1,0 +1,80 @@
+/** The other calls of a signer node: evidence for a channel, status, keys, errors. */
+import { maxEvidence, maxName, maxNodes } from '../limits.ts';
+import { hash32, keyId, name, purpose, schemes } from '../ids.ts';
+import { platforms } from './manifest.ts';
+import { bool, bytes, list, message, oneOf, optional, record, text, uint, type TypeOf } from '../shape.ts';
+
+/** Phases of a node, in order. */
+export const phases = ['sealed', 'unlocking', 'ready', 'frozen'] as const;
+/** A phase. */
+export type Phase = (typeof phases)[number];
+
+/** Body of `POST /v1/evidence`: the relying party's own nonce. */
+export const evidenceAsk = message('evidence-ask', 128, record({ nonce: bytes(32) }));
+/** Answer: evidence of role `channel` over that nonce. */
+export const evidenceAnswer = message(
+  'evidence-answer',
+  maxEvidence + 512,
+  record({ node: name, platform: oneOf(...platforms), evidence: bytes(1, maxEvidence) }),
+);
+
+/** States of a key on a node. `broken` is a record that is there and can't be opened. */
+export const keyStates = ['pending', 'active', 'broken'] as const;
+/** Public facts of a key that a node holds a share of. */
+export const keyInfoShape = record({
+  id: keyId,
+  state: oneOf(...keyStates),
+  /** Code of the refusal where the state is `broken`. */
+  code: optional(text(64)),
+  scheme: oneOf(...schemes),
+  purpose,
+  label: text(64),
+  threshold: uint(maxNodes, 2),
+  nodes: list(name, maxNodes, 2),
+  generation: uint(),
+  createdAt: uint(),
+  /** 32 bytes (Ed25519) or 33 bytes (compressed secp256k1). */
+  groupPublicKey: bytes(32, 33),
+});
+/** Public facts of a key. */
+export type KeyInfo = TypeOf<typeof keyInfoShape>;
+/** Answer of `GET /v1/keys?after=ID`: at most 256 keys in the order of their ids, and whether more follow. */
+export const keyList = message('key-list', 1_048_576, record({ keys: list(keyInfoShape, 256), more: bool }));
+
+/** Answer of `GET /v1/status`. */
+export const nodeStatusShape = record({
+  node: name,
+  boot: bytes(16),
+  version: text(32),
+  phase: oneOf(...phases),
+  /** Why the node is not ready, as an error code. */
+  reason: optional(text(64)),
+  /** What a person should know about the reason, already checked and bounded. */
+  detail: optional(text(1_024)),
+  now: uint(),
+  startedAt: uint(),
+  platform: oneOf(...platforms),
+  manifest: record({ hash: hash32, version: uint() }),
+  keys: record({ active: uint(), pending: uint(), broken: uint() }),
+  sessions: record({ open: uint(), finished: uint(), failed: uint() }),
+  /** When evidence made now stops being accepted (end of the leaf certificate, or of the measurement's window). */
+  evidenceUntil: optional(uint()),
+  /** What the gate refused of others, newest first: peer, code, and the sentence with its facts. */
+  refusals: list(record({ at: uint(), peer: text(maxName), code: text(64), detail: text(1_024) }), 16),
+});
+/** Status of a node. */
+export type NodeStatus = TypeOf<typeof nodeStatusShape>;
+/** Byte format of a node's status. */
+export const nodeStatus = message('node-status', 65_536, nodeStatusShape);
+
+/** Body of every refusal. `detail` and `peer` are absent where the caller is not authenticated. */
+export const problem = message(
+  'problem',
+  4_096,
+  record({
+    code: text(64),
+    detail: optional(text(2_048)),
+    todo: optional(text(1_024)),
+    peer: optional(name),
+  }),
+);

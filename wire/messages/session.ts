@@ -1,0 +1,159 @@
+/**
+ * Sessions: how nodes that do not trust their relay agree on who takes part in what, and then exchange rounds.
+ *
+ * open:    the relay hands each node the client's request and the participants; each answers with a {@link challenge}.
+ * attest:  each node gets all challenges, forms the session id from them, and answers with evidence whose nonce is
+ *          that id: fresh for every verifier at once, because every verifier's own random nonce is hashed into it.
+ * round r: each node gets the peers' evidence (r = 1) or the envelopes of round r-1, and answers with its envelopes.
+ */
+import { maxEvidence, maxNodeBody, maxNodes, maxRequest, maxRoundPayload } from '../limits.ts';
+import { hash32, hashOf, keyId, name } from '../ids.ts';
+import { bytes, list, message, oneOf, optional, record, tagged, text, uint, type TypeOf } from '../shape.ts';
+
+/** A node's identity, made at boot, never stored, bound in its evidence as `public_key`. */
+export const identityShape = record({
+  v: oneOf(1),
+  /** Ed25519 public key that signs envelopes, 32 bytes. */
+  sign: bytes(32),
+  /** X25519 public key that pairwise messages are encrypted to, 32 bytes. */
+  encrypt: bytes(32),
+  /** SHA-256 of the DER SubjectPublicKeyInfo of the key that TLS ends with. */
+  tls: hash32,
+});
+/** A node's public identity. */
+export type Identity = TypeOf<typeof identityShape>;
+/** Byte format of an identity: the `public_key` of evidence. */
+export const identityBytes = message('identity', 256, identityShape);
+
+/** What evidence says beside its measurements: the `user_data`, at most 512 bytes. */
+export const claimsShape = record({
+  v: oneOf(1),
+  /** Domain separation: evidence for a channel is no evidence for a session, and the reverse. */
+  role: oneOf('channel', 'session'),
+  cluster: bytes(16),
+  node: name,
+  /** 16 random bytes of this boot. */
+  boot: bytes(16),
+  /** Hash of the manifest that the node holds, see `manifestHash`. */
+  manifest: hash32,
+});
+/** Claims of evidence. */
+export type Claims = TypeOf<typeof claimsShape>;
+/** Byte format of claims. */
+export const claimsBytes = message('claims', 512, claimsShape);
+
+/** Body of `POST /v1/sessions/open`. */
+export const sessionOpen = message(
+  'session-open',
+  maxRequest + 4_096,
+  record({
+    /** A `signedRequest`. */
+    request: bytes(1, maxRequest + 256),
+    /** Names of the nodes that take part, sorted. */
+    participants: list(name, maxNodes, 2),
+    manifest: hash32,
+  }),
+);
+/** A node's answer to `open`: its contribution to the session id. */
+export const challengeShape = record({
+  node: name,
+  boot: bytes(16),
+  /** 32 random bytes, used once, never chosen by the relay. */
+  nonce: bytes(32),
+  identity: bytes(1, 256),
+});
+/** A node's challenge. */
+export type Challenge = TypeOf<typeof challengeShape>;
+/** Byte format of a challenge. */
+export const challengeBytes = message('challenge', 512, challengeShape);
+
+/** Body of `POST /v1/sessions/attest`: all challenges, in the order of the participants. */
+export const sessionAttest = message(
+  'session-attest',
+  32_768,
+  record({
+    /** The asked node's own nonce: names the open session before it has an id. */
+    nonce: bytes(32),
+    challenges: list(challengeShape, maxNodes, 2),
+  }),
+);
+/** Answer to `attest`. */
+export const sessionEvidence = message(
+  'session-evidence',
+  maxEvidence + 512,
+  record({ session: hash32, node: name, evidence: bytes(1, maxEvidence) }),
+);
+
+/**
+ * The session id: binds the request, the manifest, the ordered participants with their boots and identities, every
+ * node's nonce, and the generation of the key (0 where there is none yet).
+ */
+export const sessionIdOf = (parts: {
+  readonly requestHash: Uint8Array;
+  readonly manifest: Uint8Array;
+  readonly generation: number;
+  readonly challenges: readonly Challenge[];
+}): Uint8Array =>
+  hashOf(
+    'symbolon/session/1',
+    parts.requestHash,
+    parts.manifest,
+    parts.generation,
+    parts.challenges.map((c) => [c.node, c.boot, c.nonce, c.identity]),
+  );
+
+/** A round message: signed by its sender's attested key; encrypted to its receiver's where it is pairwise. */
+export const envelopeShape = record({
+  session: hash32,
+  round: uint(16, 1),
+  from: name,
+  /** Receiver of a pairwise message; absent on a broadcast. */
+  to: optional(name),
+  /** Hash of everything broadcast before this round, as the sender saw it: a split view shows here (T16, T36). */
+  transcript: hash32,
+  /** The payload of a broadcast, or nonce, ciphertext and tag of a pairwise message. */
+  payload: bytes(1, maxRoundPayload + 64),
+  /** Ed25519, see enclave/channel/SPEC.md. */
+  signature: bytes(64),
+});
+/** A round message. */
+export type Envelope = TypeOf<typeof envelopeShape>;
+/** Byte format of a round message. */
+export const envelopeBytes = message('envelope', maxRoundPayload + 512, envelopeShape);
+
+/** Body of `POST /v1/sessions/round`. */
+export const sessionRound = message(
+  'session-round',
+  maxNodeBody,
+  record({
+    session: hash32,
+    round: uint(16, 1),
+    /** The peers' `sessionEvidence`, in round 1 only. */
+    evidence: list(record({ node: name, evidence: bytes(1, maxEvidence) }), maxNodes),
+    /** Envelopes of the round before: broadcasts of all others and what is addressed to this node. */
+    envelopes: list(envelopeShape, maxNodes * 2),
+  }),
+);
+/** Answer to `round`. */
+export const sessionOutput = message(
+  'session-output',
+  maxNodeBody,
+  record({ session: hash32, round: uint(16, 1), envelopes: list(envelopeShape, maxNodes) }),
+);
+
+/** Body of `POST /v1/sessions/finish`: how the session ended, as the relay saw it. The node checks what it is told. */
+export const sessionFinish = message(
+  'session-finish',
+  65_536,
+  tagged('outcome', {
+    /** The signature is verified under the group key; then the request is marked as done. */
+    signed: { session: hash32, signature: bytes(64) },
+    aborted: { session: hash32, code: text(64) },
+  }),
+);
+/** Body of `POST /v1/keys/activate`: the confirmations of all holders of a new key, round 4 of its generation. */
+export const keyActivate = message(
+  'key-activate',
+  65_536,
+  record({ key: keyId, confirmations: list(envelopeShape, maxNodes, 2) }),
+);
