@@ -9,6 +9,7 @@ import { coordinatorErrors } from './coordinator.ts';
 import { daemonErrors } from './daemon.ts';
 import { evidenceErrors } from './evidence.ts';
 import { hsmErrors } from './hsm.ts';
+import { nativeErrors } from './native.ts';
 import { thresholdErrors } from './threshold.ts';
 import { wireErrors } from './wire.ts';
 
@@ -19,6 +20,7 @@ export const catalogue = {
   ...hsmErrors,
   ...evidenceErrors,
   ...channelErrors,
+  ...nativeErrors,
   ...daemonErrors,
   ...coordinatorErrors,
   ...cliErrors,

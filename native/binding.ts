@@ -1,0 +1,147 @@
+/**
+ * The one door to the native addon (`native/build/Release/symbolon.node`). The addon is loaded at the first call. Where
+ * it can't be loaded the call fails by name: there is no fallback that would silently leave a process unhardened.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SymbolonError } from '../wire/errors/index.ts';
+
+/** What the kernel says about this process. Limits are in bytes; an unlimited one is larger than any real size. */
+export interface ProcessState {
+  /** 0 where the process can not be dumped or traced by its own user (`PR_GET_DUMPABLE`). */
+  readonly dumpable: number;
+  /** Soft limit of a core file. */
+  readonly coreSoft: number;
+  /** Hard limit of a core file. */
+  readonly coreHard: number;
+  /** Soft limit of locked memory. */
+  readonly memlock: number;
+}
+
+interface Addon {
+  readonly hardenProcess: () => void;
+  readonly processState: () => ProcessState;
+  readonly secureBuffer: (length: number) => Uint8Array;
+  readonly notify: (address: string, state: string) => void;
+}
+
+/** Longest buffer of {@link secureBuffer} in bytes. */
+export const maxSecureBuffer = 1_048_576;
+
+const addonPath = 'native/build/Release/symbolon.node';
+let loaded: Addon | undefined;
+
+/** The repository root, from `native/`, `dist/native/` or `.build/NAME/native/`: where package.json lies. */
+function root(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) {
+    const above = dirname(folder);
+    if (above === folder) {
+      throw new SymbolonError('native/not-built', {
+        path: addonPath,
+        reason: 'no package.json above this file',
+      });
+    }
+    folder = above;
+  }
+  return folder;
+}
+
+const isAddon = (value: unknown): value is Addon =>
+  typeof value === 'object' &&
+  value !== null &&
+  ['hardenProcess', 'processState', 'secureBuffer', 'notify'].every(
+    (name) => typeof Reflect.get(value, name) === 'function',
+  );
+
+function addon(): Addon {
+  if (loaded === undefined) {
+    let module: unknown;
+    try {
+      module = createRequire(import.meta.url)(join(root(), addonPath));
+    } catch (error) {
+      if (error instanceof SymbolonError) {
+        throw error;
+      }
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+      throw new SymbolonError('native/not-built', { path: addonPath, reason: code }, { cause: error });
+    }
+    if (!isAddon(module)) {
+      throw new SymbolonError('native/not-built', { path: addonPath, reason: 'an addon of another version' });
+    }
+    loaded = module;
+  }
+  return loaded;
+}
+
+/** The failed call and the errno name of an error that the addon threw. */
+function failure(error: unknown): { readonly call: string; readonly errno: string } {
+  return error instanceof Error
+    ? { call: error.message, errno: 'code' in error ? String(error.code) : 'unknown' }
+    : { call: 'unknown', errno: 'unknown' };
+}
+
+/**
+ * Closes this process to core dumps and to other processes of its user: `PR_SET_DUMPABLE` 0 and `RLIMIT_CORE` 0, soft
+ * and hard, each read back. Call it before the first secret is in memory. It can't be undone.
+ * @throws SymbolonError `native/not-hardened`, `native/not-built`.
+ */
+export function hardenProcess(): void {
+  const native = addon();
+  try {
+    native.hardenProcess();
+  } catch (error) {
+    throw new SymbolonError('native/not-hardened', failure(error), { cause: error });
+  }
+}
+
+/** What the kernel says about this process now. Throws `native/not-built`. */
+export function processState(): ProcessState {
+  return addon().processState();
+}
+
+/**
+ * Memory for a secret of `length` bytes (1 to {@link maxSecureBuffer}), all zeros: never swapped, left out of core
+ * files, read as zeros in a forked child, wiped when it is collected. Wipe it with `fill(0)` after use all the same:
+ * collection comes late. Each buffer takes whole pages (4 KiB) of the memlock limit, so use it for long-lived secrets.
+ * @throws SymbolonError `native/memlock-limit`, `native/no-secure-memory`, `native/not-built`.
+ */
+export function secureBuffer(length: number): Uint8Array {
+  const native = addon();
+  // Node-API turns 1.5 into 1 and -1 into 4294967295: only a whole number in range reaches it.
+  if (!Number.isInteger(length) || length < 1 || length > maxSecureBuffer) {
+    throw new SymbolonError('native/no-secure-memory', { wanted: length, call: 'length', errno: 'EINVAL' });
+  }
+  try {
+    return native.secureBuffer(length);
+  } catch (error) {
+    const { call, errno } = failure(error);
+    // mlock(2): ENOMEM or EAGAIN above the soft limit, EPERM where the limit is zero.
+    if (call === 'mlock') {
+      const limit = native.processState().memlock;
+      throw new SymbolonError('native/memlock-limit', { wanted: length, limit }, { cause: error });
+    }
+    throw new SymbolonError('native/no-secure-memory', { wanted: length, call, errno }, { cause: error });
+  }
+}
+
+/**
+ * Tells the service manager `state` (sd_notify(3): `READY=1`, `STATUS=...`, lines joined by newlines; at most 4094
+ * bytes). False where no manager listens, that is where `NOTIFY_SOCKET` is unset. Waits at most 0.2 seconds.
+ * @throws SymbolonError `native/notify-failed` where a manager is named and does not take it, `native/not-built`.
+ */
+export function notify(state: string): boolean {
+  const address = process.env['NOTIFY_SOCKET'];
+  if (address === undefined || address === '') {
+    return false;
+  }
+  const native = addon();
+  try {
+    native.notify(address, state);
+  } catch (error) {
+    throw new SymbolonError('native/notify-failed', failure(error), { cause: error });
+  }
+  return true;
+}

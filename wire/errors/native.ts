@@ -1,0 +1,35 @@
+import { facts, type Entry } from './catalogue.ts';
+
+/** Refusals of the native addon: settings of the process and memory for secrets. */
+export const nativeErrors = {
+  'native/not-built': {
+    http: 500,
+    what: 'The native addon can not be loaded; nothing runs without it.',
+    todo: 'Run `npm run build` on this machine, with the Node that will run the product.',
+    facts: facts<{ path: string; reason: string }>(),
+  },
+  'native/not-hardened': {
+    http: 500,
+    what: 'The process could not be closed to core dumps and to other processes of its user.',
+    todo: 'Look for a supervisor or a container policy that forbids the named call.',
+    facts: facts<{ call: string; errno: string }>(),
+  },
+  'native/memlock-limit': {
+    http: 500,
+    what: 'The limit on locked memory leaves no room for a secret; it is not kept in memory that could be swapped.',
+    todo: 'Raise LimitMEMLOCK of the service (8M is enough for 2000 secrets), or `ulimit -l` in a shell.',
+    facts: facts<{ wanted: number; limit: number }>(),
+  },
+  'native/no-secure-memory': {
+    http: 500,
+    what: 'Locked memory for a secret could not be made.',
+    todo: 'See which call failed; the kernel must be Linux 4.14 or later, and the length 1 to 1048576 bytes.',
+    facts: facts<{ wanted: number; call: string; errno: string }>(),
+  },
+  'native/notify-failed': {
+    http: 500,
+    what: 'The service manager did not take a notification.',
+    todo: 'Check NOTIFY_SOCKET and NotifyAccess of the unit; without a manager, unset NOTIFY_SOCKET.',
+    facts: facts<{ call: string; errno: string }>(),
+  },
+} as const satisfies Record<string, Entry>;
