@@ -1,1 +1,5 @@
-console.log('replaced by the set-up work');
+// npm run build
+import { run } from './log.mjs';
+import { prepare } from './prepare.mjs';
+
+await run(() => prepare());

@@ -80,7 +80,8 @@ const roomOf = (file: string): string | undefined =>
   Object.keys(mayImport)
     .filter((room) => file.startsWith(`${room}/`))
     .sort((a, b) => b.length - a.length)[0];
-const importPattern = /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]|(?:^|\n)\s*import\s*['"]([^'"]+)['"]/g;
+const importPattern =
+  /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]|(?:^|\n)\s*import\s*['"]([^'"]+)['"]/g;
 
 function sources(): Source[] {
   const tops = new Set(Object.keys(mayImport).map((room) => room.split('/')[0] ?? room));
@@ -104,7 +105,9 @@ function sources(): Source[] {
       const room = roomOf(file);
       assert.ok(room !== undefined, `${file} lies in no room of the walls test: give it one`);
       const text = readFileSync(join(repoRoot, file), 'utf8');
-      const imports = [...text.matchAll(importPattern)].map((match) => match[1] ?? match[2] ?? match[3] ?? '');
+      const imports = [...text.matchAll(importPattern)].map(
+        (match) => match[1] ?? match[2] ?? match[3] ?? '',
+      );
       found.push({ file, room, text, imports });
     }
   }
@@ -141,7 +144,9 @@ test('only the listed packages are imported, in the rooms that they are listed f
         assert.ok(builtinModules.includes(specifier.slice(5)), `${file} imports ${specifier}`);
         continue;
       }
-      const packageName = specifier.startsWith('@') ? specifier.split('/').slice(0, 2).join('/') : specifier.split('/')[0];
+      const packageName = specifier.startsWith('@')
+        ? specifier.split('/').slice(0, 2).join('/')
+        : specifier.split('/')[0];
       assert.ok((packages[room] ?? []).includes(packageName ?? ''), `${file} imports ${specifier}`);
     }
   }
@@ -155,7 +160,15 @@ test('pure rooms touch no file, socket, process, clock or random source', () => 
     for (const specifier of imports.filter((name) => name.startsWith('node:'))) {
       assert.equal(specifier, 'node:crypto', `${file} imports ${specifier}`);
     }
-    for (const forbidden of [/\bDate\.now\b/, /\bnew Date\(\)/, /\brandomBytes\b/, /\bMath\.random\b/, /\bgetRandomValues\b/, /\bprocess\./, /\bfetch\(/]) {
+    for (const forbidden of [
+      /\bDate\.now\b/,
+      /\bnew Date\(\)/,
+      /\brandomBytes\b/,
+      /\bMath\.random\b/,
+      /\bgetRandomValues\b/,
+      /\bprocess\./,
+      /\bfetch\(/,
+    ]) {
       assert.doesNotMatch(text, forbidden, file);
     }
   }
@@ -178,7 +191,11 @@ test('the parent proxy can hold no secret: it imports nothing of daemon, hsm, th
     walk(file);
   }
   for (const file of reached) {
-    assert.doesNotMatch(file, /^(daemon|hsm|threshold|coordinator|enclave\/(channel|evidence|attester))\//, file);
+    assert.doesNotMatch(
+      file,
+      /^(daemon|hsm|threshold|coordinator|enclave\/(channel|evidence|attester))\//,
+      file,
+    );
   }
 });
 

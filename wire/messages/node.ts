@@ -35,6 +35,12 @@ export const keyInfoShape = record({
   createdAt: uint(),
   /** 32 bytes (Ed25519) or 33 bytes (compressed secp256k1). */
   groupPublicKey: bytes(32, 33),
+  /**
+   * Everything public about the key as `encodeKeyPublic` of threshold/ writes it: participants, verifying shares,
+   * chain code. The coordinator aggregates and names cheaters with it. A node sends the bytes of its sealed record's
+   * authenticated header; they are the same on every holder.
+   */
+  public: bytes(1, 4_096),
 });
 /** Public facts of a key. */
 export type KeyInfo = TypeOf<typeof keyInfoShape>;
