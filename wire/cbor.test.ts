@@ -217,3 +217,10 @@ test('random and mutated bytes: what we accept re-encodes to the same bytes and 
     { numRuns: 2_000 },
   );
 });
+
+test('given a Buffer, when decoded, then byte strings are plain copies that survive its wiping', () => {
+  const input = Buffer.from(encodeCbor([Uint8Array.of(1, 2, 3)]));
+  const decoded = decodeCbor(input, { maxBytes: 16 });
+  input.fill(0);
+  assert.deepEqual(decoded, [Uint8Array.of(1, 2, 3)]);
+});

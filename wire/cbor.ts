@@ -77,7 +77,8 @@ class Reader {
   readonly #options: CborOptions;
 
   constructor(bytes: Uint8Array, options: CborOptions) {
-    this.#bytes = bytes;
+    // A Buffer's own slice() shares memory; over a plain view slice() copies, as decodeCbor promises.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#maxDepth = options.maxDepth ?? defaultDepth;
     this.#options = options;

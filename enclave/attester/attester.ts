@@ -1,0 +1,24 @@
+/** What a node asks of the platform that it runs on: evidence over a nonce, bound to its identity and claims. */
+import type { Platform } from '../../wire/messages/manifest.ts';
+
+/** What evidence binds. Limits in bytes are the Nitro hypervisor's. */
+export interface Bound {
+  /** The relying party's nonce or the session id, at most 1,024 bytes. */
+  readonly nonce: Uint8Array;
+  /** `identityBytes` of the node, 1 to 1,024 bytes. */
+  readonly publicKey: Uint8Array;
+  /** `claimsBytes` of the node, at most 1,024 bytes. */
+  readonly userData: Uint8Array;
+}
+
+/** An attester (RFC 9334 section 3). */
+export interface Attester {
+  readonly platform: Platform;
+  /** When evidence made now stops being valid, in Unix milliseconds. */
+  readonly notAfter: () => number;
+  /**
+   * Makes a document of at most `maxEvidence` bytes.
+   * @throws SymbolonError of the boundary `attester`.
+   */
+  readonly makeEvidence: (bound: Bound) => Promise<Uint8Array>;
+}

@@ -1,0 +1,205 @@
+/**
+ * The appraisal of evidence (RFC 9334): a pipeline in which cryptographic validity comes first and policy last. No I/O,
+ * no clock, no randomness; the same bytes, policy and time give the same verdict.
+ */
+import { isSymbolonError, SymbolonError, type CodeOf } from '../../wire/errors/index.ts';
+import type { Platform } from '../../wire/messages/manifest.ts';
+import type { Identity } from '../../wire/messages/session.ts';
+import type { AuthorityCache } from './cache.ts';
+import { checkClaims, checkNonce, readClaims, type Expected } from './claims.ts';
+import { verifyNitroDocument, type VerifiedDocument } from './document.ts';
+import {
+  checkAge,
+  checkPolicy,
+  firstDifference,
+  refuseDebug,
+  refuseZeros,
+  type AppraisalPolicy,
+} from './policy.ts';
+
+/** Evidence as a node shows it. */
+export interface Evidence {
+  /** What the sender says it is; the document is what counts. */
+  readonly platform: Platform;
+  /** The attestation document, at most `maxEvidence` bytes. */
+  readonly document: Uint8Array;
+}
+
+/** An attestation result (RFC 9334 section 8.4): who, what, under which rule, until when. */
+export interface Appraisal {
+  readonly node: string;
+  readonly platform: Platform;
+  /** 16 bytes that are new at every boot of the node. */
+  readonly boot: Uint8Array;
+  readonly identity: Identity;
+  /** Name of the manifest's measurement that accepted the image. */
+  readonly measurement: string;
+  /** Unix milliseconds: end of the chain's first certificate to end, or of the measurement's window. */
+  readonly notAfter: number;
+  /** Unix milliseconds by the attester's clock. */
+  readonly madeAt: number;
+  /** All registers that the document shows, 48 bytes each. */
+  readonly pcrs: ReadonlyMap<number, Uint8Array>;
+  /** Instance and enclave, as the platform names them. */
+  readonly moduleId: string;
+}
+
+/** A refusal of evidence: one of a closed set of codes, with all facts for the operator. */
+export type EvidenceRefusal = SymbolonError<CodeOf<'evidence'>>;
+/** Verdict over evidence. */
+export type AppraisalResult =
+  | { readonly ok: true; readonly appraisal: Appraisal }
+  | { readonly ok: false; readonly refusal: EvidenceRefusal };
+
+/**
+ * Appraises evidence of a node. Never throws for what the evidence or the policy says.
+ *
+ * The refusal carries facts for the operator of this node; to a peer that is not authenticated only its code may go.
+ */
+export function appraise(
+  evidence: Evidence,
+  policy: AppraisalPolicy,
+  options: {
+    /** Unix milliseconds. */
+    readonly now: number;
+    readonly expected: Expected;
+    /** Verified authorities; a cache shared by the process unless given. */
+    readonly cache?: AuthorityCache;
+  },
+): AppraisalResult {
+  try {
+    return { ok: true, appraisal: appraiseOrThrow(evidence, policy, options) };
+  } catch (error) {
+    return refused(error);
+  }
+}
+
+function appraiseOrThrow(
+  evidence: Evidence,
+  policy: AppraisalPolicy,
+  options: Parameters<typeof appraise>[2],
+): Appraisal {
+  const { now, expected } = options;
+  checkQuestion(evidence, policy, expected);
+  const document = verifyNitroDocument(evidence.document, { ...options, roots: policy.roots });
+  const { claims, identity } = readClaims(document);
+  checkClaims(claims, expected);
+  checkNonce(document.nonce, expected.nonce);
+  checkAge({ document, now }, policy.maxAgeMs);
+  const measurement = checkPolicy(policy, { document, now });
+  return {
+    node: policy.node,
+    platform: policy.platform,
+    boot: claims.boot,
+    identity,
+    measurement: measurement.name,
+    notAfter: Math.min(document.notAfter, measurement.notAfter),
+    madeAt: document.timestamp,
+    pcrs: document.pcrs,
+    moduleId: document.moduleId,
+  };
+}
+
+/** Platform and question must fit the policy before a byte of the document is read. */
+function checkQuestion(evidence: Evidence, policy: AppraisalPolicy, expected: Expected): void {
+  if (evidence.platform === 'nitro-tpm' || evidence.platform === 'tpm2') {
+    throw new SymbolonError('evidence/platform-unsupported', { platform: evidence.platform });
+  }
+  const { node } = policy;
+  if (evidence.platform !== policy.platform) {
+    throw new SymbolonError('evidence/wrong-platform', {
+      node,
+      wanted: policy.platform,
+      got: evidence.platform,
+    });
+  }
+  if (expected.node !== node) {
+    throw new SymbolonError('evidence/no-policy', {
+      node: expected.node,
+      reason: 'the policy is for another node',
+    });
+  }
+  checkNonceSize(node, expected.nonce);
+}
+
+/** RFC 9711 section 4.1 allows 8 to 64 bytes; below 16 a nonce can be guessed or met by chance. */
+function checkNonceSize(node: string, nonce: Uint8Array): void {
+  if (nonce.length < 16 || nonce.length > 64) {
+    throw new SymbolonError('evidence/no-policy', {
+      node,
+      reason: 'the expected nonce is not 16 to 64 bytes',
+    });
+  }
+}
+
+/** What a person with a document in hand wants to know. Every expectation is given, or waived by its name. */
+export interface DocumentQuestion {
+  readonly platform: Platform;
+  /** SHA-256 of the DER of each accepted root, 32 bytes. */
+  readonly roots: readonly Uint8Array[];
+  /** Unix milliseconds. */
+  readonly now: number;
+  /** The expected nonce in bytes, or `any` to look only. */
+  readonly nonce: Uint8Array | 'any';
+  /** Expected registers, 48 bytes each, at least one; or `any` to look only. */
+  readonly pcrs: ReadonlyMap<number, Uint8Array> | 'any';
+  readonly debug: 'refuse' | 'allow';
+  readonly cache?: AuthorityCache;
+}
+
+/** Verdict over a document by itself. */
+export type DocumentResult =
+  | { readonly ok: true; readonly document: VerifiedDocument }
+  | { readonly ok: false; readonly refusal: EvidenceRefusal };
+
+/**
+ * Verifies a document outside any cluster: chain, signature, and the expectations given. For tools; nodes use
+ * {@link appraise}, which leaves nothing out.
+ */
+export function appraiseDocument(bytes: Uint8Array, question: DocumentQuestion): DocumentResult {
+  try {
+    return { ok: true, document: verifyAsked(bytes, question) };
+  } catch (error) {
+    return refused(error);
+  }
+}
+
+function verifyAsked(bytes: Uint8Array, question: DocumentQuestion): VerifiedDocument {
+  const { platform, nonce, pcrs, debug } = question;
+  if (platform === 'nitro-tpm' || platform === 'tpm2') {
+    throw new SymbolonError('evidence/platform-unsupported', { platform });
+  }
+  if (pcrs !== 'any' && pcrs.size === 0) {
+    throw new SymbolonError('evidence/no-policy', { node: '-', reason: 'no PCR is expected' });
+  }
+  if (pcrs !== 'any' && debug === 'refuse') {
+    refuseZeros('expected PCRs', pcrs);
+  }
+  const document = verifyNitroDocument(bytes, question);
+  if (nonce !== 'any') {
+    checkNonce(document.nonce, nonce);
+  }
+  if (debug === 'refuse') {
+    refuseDebug(document);
+  }
+  const difference = pcrs === 'any' ? undefined : firstDifference(pcrs, document.pcrs);
+  if (difference !== undefined) {
+    throw new SymbolonError('evidence/measurement-mismatch', {
+      node: '-',
+      measurement: 'given',
+      ...difference,
+    });
+  }
+  return document;
+}
+
+/** Only refusals of this boundary are verdicts; anything else is a defect and is thrown on. */
+function refused(error: unknown): { readonly ok: false; readonly refusal: EvidenceRefusal } {
+  if (isRefusal(error)) {
+    return { ok: false, refusal: error };
+  }
+  throw error;
+}
+
+const isRefusal = (error: unknown): error is EvidenceRefusal =>
+  isSymbolonError(error) && error.code.startsWith('evidence/');
