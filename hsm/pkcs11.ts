@@ -40,7 +40,8 @@ export function call<T>(operation: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    const named = error instanceof Error ? /CKR_[A-Z0-9_]+/.exec(`${error.message} ${error.stack ?? ''}`) : null;
+    const named =
+      error instanceof Error ? /CKR_[A-Z0-9_]+/.exec(`${error.message} ${error.stack ?? ''}`) : null;
     throw new VendorError(operation, named?.[0] ?? 'not a PKCS#11 return value');
   }
 }

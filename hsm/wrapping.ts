@@ -7,9 +7,7 @@ import { constants, createHash, createPublicKey, publicEncrypt } from 'node:cryp
 import { SymbolonError } from '../wire/errors/index.ts';
 import { ikmLength, type KeyMaterial, type WrappingAlgorithm } from './material.ts';
 import { attribute, call, VendorError, type Cryptoki, type Handle } from './pkcs11.ts';
-
-/** Randomness, passed in: `length` bytes. */
-export type Random = (length: number) => Uint8Array;
+import type { Random } from './random.ts';
 
 /** A key of the token, opened for work. */
 export interface WrappingKey {
@@ -23,6 +21,8 @@ export interface WrappingKey {
 /** Domain of the HMAC: the key is used for nothing else. */
 const prfLabel = Buffer.from('symbolon/seal/prf/1\0', 'latin1');
 const saltLength = 32;
+/** CKZ_DATA_SPECIFIED (PKCS#11 2.40 section 2.1.7): the label is given, and empty. pkcs11js does not export it. */
+const dataSpecified = 1;
 
 /** Makes fresh key material. The caller wipes `ikm`. */
 export function makeKeyMaterial(key: WrappingKey, random: Random): KeyMaterial {
@@ -59,7 +59,7 @@ export function recoverKeyMaterial(key: WrappingKey, wrapped: Uint8Array): Uint8
     type: ck.CK_PARAMS_RSA_OAEP,
     hashAlg: sha1 ? ck.CKM_SHA_1 : ck.CKM_SHA256,
     mgf: sha1 ? ck.CKG_MGF1_SHA1 : ck.CKG_MGF1_SHA256,
-    source: ck.CKZ_DATA_SPECIFIED,
+    source: dataSpecified,
   };
   const modulusLength = attribute(key.cryptoki, key.session, key.key, ck.CKA_MODULUS).length;
   // RFC 8017 section 7.1.2 step 1: the ciphertext is exactly as long as the modulus.
@@ -111,9 +111,15 @@ function prf(key: WrappingKey, salt: Uint8Array): Uint8Array {
 function publicKeyOf({ cryptoki, session, key }: WrappingKey): ReturnType<typeof createPublicKey> {
   const { ck } = cryptoki;
   const number = (type: number): string =>
-    Buffer.from(attribute(cryptoki, session, key, type)).toString('base64url');
+    withoutLeadingZeros(attribute(cryptoki, session, key, type)).toString('base64url');
   return createPublicKey({
     key: { kty: 'RSA', n: number(ck.CKA_MODULUS), e: number(ck.CKA_PUBLIC_EXPONENT) },
     format: 'jwk',
   });
+}
+
+/** RFC 7518 section 6.3.1.1: the shortest big-endian form; some modules put a zero byte in front. */
+function withoutLeadingZeros(value: Buffer): Buffer {
+  const first = value.findIndex((byte) => byte !== 0);
+  return value.subarray(Math.max(first, 0));
 }

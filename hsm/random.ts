@@ -1,0 +1,2 @@
+/** Randomness, passed in: gives `length` fresh random bytes that the caller owns. */
+export type Random = (length: number) => Uint8Array;
