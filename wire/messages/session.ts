@@ -151,6 +151,12 @@ export const sessionFinish = message(
     aborted: { session: hash32, code: text(64) },
   }),
 );
+/** Payload of the broadcast of round 4 of a key creation: the sender's share of this key is sealed and flushed. */
+export const keyStored = message(
+  'stored-payload',
+  128,
+  record({ v: oneOf(1), stored: keyId, generation: uint() }),
+);
 /** Body of `POST /v1/keys/activate`: the confirmations of all holders of a new key, round 4 of its generation. */
 export const keyActivate = message(
   'key-activate',

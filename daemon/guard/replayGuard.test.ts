@@ -1,0 +1,313 @@
+import assert from 'node:assert/strict';
+import { chmod, readFile, stat, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { isSymbolonError } from '../../wire/errors/index.ts';
+import { nodeFiles, type Files } from '../files/atomic.ts';
+import { crashAt, failAt } from '../testing/faults.ts';
+import { testFolder } from '../testing/folder.ts';
+import { refusal } from '../testing/refusal.ts';
+import { decodeJournal, encodeFrame, encodeJournal, journalEntry } from './journal.ts';
+import {
+  openReplayGuard,
+  type ReplayGuard,
+  type ReplayGuardOptions,
+  type RequestUse,
+} from './replayGuard.ts';
+
+const t0 = 1_795_000_000_000;
+const use = (id: number, change: Partial<RequestUse> = {}): RequestUse => ({
+  id: new Uint8Array(16).fill(id),
+  hash: new Uint8Array(32).fill(id),
+  expiresAt: t0 + 60_000,
+  ...change,
+});
+const clock = { now: t0 };
+const open = (
+  file: string,
+  more: Partial<ReplayGuardOptions> = {},
+  files: Files = nodeFiles(),
+): Promise<ReplayGuard> => openReplayGuard({ file, ...more }, { files, now: () => clock.now });
+const journal = async (folder: Promise<string>): Promise<string> => join(await folder, 'replay.journal');
+
+test('given a request, when begun, burned and done, then it is refused from then on and after a restart', async (t) => {
+  const file = await journal(testFolder(t));
+  const guard = await open(file);
+  guard.begin(use(1));
+  await guard.burn(use(1));
+  await guard.done(use(1));
+  await guard.done(use(1));
+  assert.throws(() => {
+    guard.begin(use(1));
+  }, refusal('node/request-replayed'));
+  await guard.close();
+  const again = await open(file);
+  assert.deepEqual(again.recovered, []);
+  assert.throws(() => {
+    again.begin(use(1));
+  }, refusal('node/request-replayed'));
+  await assert.rejects(again.burn(use(1)), refusal('node/request-replayed'));
+});
+
+test('given a failed session, when the same request starts another, then it may, up to the limit, across restarts', async (t) => {
+  const file = await journal(testFolder(t));
+  const guard = await open(file, { maxAttempts: 3 });
+  guard.begin(use(1));
+  guard.begin(use(1));
+  await guard.burn(use(1));
+  await guard.close();
+  const again = await open(file, { maxAttempts: 3 });
+  again.begin(use(1));
+  assert.throws(
+    () => {
+      again.begin(use(1));
+    },
+    refusal('guard/attempts-exhausted', { attempts: 3 }),
+  );
+  await again.burn(use(1));
+});
+
+test('T24: given the id of another request, when begun or burned, then it is a conflict, across restarts', async (t) => {
+  const file = await journal(testFolder(t));
+  const guard = await open(file);
+  const otherHash = use(1, { hash: new Uint8Array(32).fill(9) });
+  const otherEnd = use(1, { expiresAt: t0 + 90_000 });
+  guard.begin(use(1));
+  await guard.burn(use(1));
+  await guard.close();
+  const again = await open(file);
+  for (const other of [otherHash, otherEnd]) {
+    assert.throws(() => {
+      again.begin(other);
+    }, refusal('node/request-id-conflict'));
+    await assert.rejects(again.burn(other), refusal('node/request-id-conflict'));
+  }
+  await assert.rejects(again.done(otherHash), refusal('guard/not-begun'));
+});
+
+test('given no begun session, when burned, then it is refused; each session burns once', async (t) => {
+  const guard = await open(await journal(testFolder(t)));
+  await assert.rejects(guard.burn(use(1)), refusal('guard/not-begun'));
+  guard.begin(use(1));
+  await assert.rejects(guard.done(use(1)), refusal('guard/not-begun'));
+  const results = await Promise.allSettled([guard.burn(use(1)), guard.burn(use(1))]);
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    ['fulfilled', 'rejected'],
+  );
+});
+
+test('given a request past its end, when begun or burned, then it is expired; done is quiet about it', async (t) => {
+  t.after(() => (clock.now = t0));
+  const guard = await open(await journal(testFolder(t)));
+  guard.begin(use(1));
+  clock.now = t0 + 60_000;
+  await assert.rejects(guard.burn(use(1)), refusal('request/expired'));
+  assert.throws(() => {
+    guard.begin(use(2));
+  }, refusal('request/expired'));
+  await guard.done(use(3));
+});
+
+test('T37: given ids forgotten after their end, when the clock is set back, then their requests stay refused', async (t) => {
+  t.after(() => (clock.now = t0));
+  const file = await journal(testFolder(t));
+  const guard = await open(file, { maxEntries: 2 });
+  for (const id of [1, 2]) {
+    guard.begin(use(id));
+    await guard.burn(use(id));
+  }
+  assert.throws(
+    () => {
+      guard.begin(use(3));
+    },
+    refusal('guard/full', { limit: 2 }),
+  );
+  clock.now = t0 + 60_000;
+  guard.begin(use(3, { expiresAt: t0 + 90_000 }));
+  clock.now = t0;
+  assert.throws(() => {
+    guard.begin(use(1));
+  }, refusal('request/expired'));
+});
+
+test('given bursts of burns, when they run at once, then they share syncs and all are on the disk', async (t) => {
+  const file = await journal(testFolder(t));
+  let syncs = 0;
+  const files = nodeFiles(({ op, path }) => {
+    syncs += op === 'sync' && path === file ? 1 : 0;
+    return undefined;
+  });
+  const guard = await open(file, {}, files);
+  const uses = Array.from({ length: 100 }, (_, id) => use(id));
+  uses.forEach((one) => {
+    guard.begin(one);
+  });
+  await Promise.all(uses.map((one) => guard.burn(one)));
+  assert.ok(syncs <= 3, `${syncs} syncs`);
+  assert.equal(decodeJournal(await readFile(file)).entries.length, 100);
+});
+
+test('given a disk that fails, when burned, then nothing is promised and the guard refuses until it is opened again', async (t) => {
+  const file = await journal(testFolder(t));
+  await (await open(file)).close();
+  const faults = failAt(2);
+  const guard = await open(file, {}, faults.files);
+  guard.begin(use(1));
+  guard.begin(use(2));
+  const results = await Promise.allSettled([guard.burn(use(1)), guard.burn(use(2))]);
+  for (const result of results) {
+    assert.equal(result.status, 'rejected');
+    refusal('guard/write-failed')(result.reason);
+  }
+  assert.throws(() => {
+    guard.begin(use(3));
+  }, refusal('guard/write-failed'));
+  await assert.rejects(guard.burn(use(1)), refusal('guard/write-failed'));
+  await assert.rejects(guard.done(use(1)), refusal('guard/write-failed'));
+});
+
+test('T11: given absent, vanished, empty and broken journals, when opened, then each is another result', async (t) => {
+  const file = await journal(testFolder(t));
+  await assert.rejects(open(file, { mustExist: true }), refusal('guard/missing'));
+  const guard = await open(file);
+  guard.begin(use(1));
+  await guard.burn(use(1));
+  await guard.close();
+  const genuine = await readFile(file);
+  await unlink(file);
+  await assert.rejects(open(file), refusal('guard/missing'));
+  await writeFile(file, '', { mode: 0o600 });
+  await assert.rejects(open(file), refusal('guard/broken'));
+  await writeFile(file, genuine);
+  await chmod(file, 0o662);
+  await assert.rejects(open(file), refusal('guard/broken'));
+  await chmod(file, 0o600);
+  await (await open(file)).close();
+  await unlink(`${file}.created`);
+  const again = await open(file);
+  assert.equal(again.size, 1);
+  await again.close();
+  assert.ok((await stat(`${file}.created`)).isFile(), 'the mark is made again');
+});
+
+test('T11: given a journal cut at each byte, when opened, then only an incomplete last entry is recovered, and explained', async (t) => {
+  const file = await journal(testFolder(t));
+  const guard = await open(file);
+  for (const id of [1, 2]) {
+    guard.begin(use(id));
+    await guard.burn(use(id));
+  }
+  await guard.close();
+  const genuine = await readFile(file);
+  const { end: headerEnd } = decodeJournal(encodeJournal(decodeJournal(genuine).header, []).file);
+  for (let cut = 0; cut < genuine.length; cut += 1) {
+    await writeFile(file, genuine.subarray(0, cut));
+    if (cut < headerEnd) {
+      await assert.rejects(open(file), refusal('guard/broken'), `cut ${cut}`);
+      continue;
+    }
+    const again = await open(file);
+    const { end } = decodeJournal(genuine.subarray(0, cut));
+    assert.equal(again.recovered.length, end === cut ? 0 : 1, `cut ${cut}`);
+    assert.equal((await readFile(file)).length, end);
+    // And it can be written on.
+    again.begin(use(7));
+    await again.burn(use(7));
+    await again.close();
+    assert.equal(decodeJournal(await readFile(file)).end, (await readFile(file)).length);
+  }
+});
+
+test('T11: given any byte of a journal changed, when opened, then it is broken and nothing is written', async (t) => {
+  const file = await journal(testFolder(t));
+  const guard = await open(file);
+  for (const id of [1, 2]) {
+    guard.begin(use(id));
+    await guard.burn(use(id));
+  }
+  await guard.close();
+  const genuine = await readFile(file);
+  for (let i = 0; i < genuine.length; i += 1) {
+    const changed = Buffer.from(genuine);
+    changed[i] = (changed[i] ?? 0) ^ 0x80;
+    await writeFile(file, changed);
+    await assert.rejects(open(file), refusal('guard/broken'), `byte ${i}`);
+    assert.deepEqual(await readFile(file), changed);
+  }
+});
+
+test('given more frames than needed, when compacted, then the journal shrinks, keeps every id, and survives a restart', async (t) => {
+  const file = await journal(testFolder(t));
+  const guard = await open(file, { maxAttempts: 10_000 });
+  const round = async (): Promise<void> => {
+    const uses = [1, 2, 3, 4].flatMap((id) => Array.from({ length: 250 }, () => use(id)));
+    uses.forEach((one) => {
+      guard.begin(one);
+    });
+    await Promise.all(uses.map((one) => guard.burn(one)));
+  };
+  for (let i = 0; i < 5; i += 1) {
+    await round();
+  }
+  await guard.done(use(4));
+  await guard.close();
+  assert.ok((await stat(file)).size < 200_000, 'not compacted');
+  const again = await open(file, { maxAttempts: 10_000 });
+  assert.equal(again.size, 4);
+  assert.throws(() => {
+    again.begin(use(4));
+  }, refusal('node/request-replayed'));
+  again.begin(use(1));
+});
+
+test('T13: given a crash at every step of a life, when the node starts, then every acknowledged burn is known', async (t) => {
+  for (let step = 1; ; step += 1) {
+    const file = await journal(testFolder(t));
+    const faults = crashAt(step);
+    const burned: number[] = [];
+    const done: number[] = [];
+    try {
+      const guard = await open(file, {}, faults.files);
+      for (const id of [1, 2, 3]) {
+        guard.begin(use(id));
+        await guard.burn(use(id));
+        burned.push(id);
+        await guard.done(use(id));
+        done.push(id);
+      }
+    } catch (error) {
+      refusal('guard/write-failed')(error);
+    }
+    await faults.settle();
+    const again = await open(file, { maxAttempts: 1 });
+    for (const id of burned) {
+      // A burn that was acknowledged and whose `done` was not: the disk may have either.
+      const wanted = ['node/request-replayed', ...(done.includes(id) ? [] : ['guard/attempts-exhausted'])];
+      assert.throws(
+        () => {
+          again.begin(use(id));
+        },
+        (error: unknown) => isSymbolonError(error) && wanted.includes(error.code),
+      );
+    }
+    assert.ok(again.recovered.length <= 1, `step ${step}`);
+    await again.close();
+    if (!faults.struck()) {
+      assert.deepEqual(done, [1, 2, 3]);
+      break;
+    }
+  }
+});
+
+test('given two requests with one frame each, when the frames are exchanged, then the chain of checksums shows it', () => {
+  const header = { v: 1, createdAt: 0, forgottenUntil: 0 } as const;
+  const entry = (id: number) => journalEntry.encode({ ...use(id), attempts: 1, done: false });
+  const start = encodeJournal(header, []);
+  const a = encodeFrame(start.checksum, entry(1));
+  const b = encodeFrame(a.checksum, entry(2));
+  assert.equal(decodeJournal(Buffer.concat([start.file, a.frame, b.frame])).entries.length, 2);
+  for (const frames of [[b.frame, a.frame], [b.frame], [a.frame, a.frame]]) {
+    assert.throws(() => decodeJournal(Buffer.concat([start.file, ...frames])), refusal('guard/broken'));
+  }
+});

@@ -1,0 +1,386 @@
+/**
+ * The durable replay guard: which request ids were used, until they expire. See SPEC.md for the journal's bytes.
+ *
+ * The caller authenticates a request first and calls the guard after (T10): a guard that records what strangers send is
+ * a way to block honest clients.
+ */
+import { basename } from 'node:path';
+import { SymbolonError } from '../../wire/errors/index.ts';
+import { maxAttempts as attemptsLimit } from '../../wire/limits.ts';
+import { equalBytes, toHex } from '../../wire/ids.ts';
+import type { AppendFile, Files } from '../files/atomic.ts';
+import {
+  decodeJournal,
+  encodeFrame,
+  encodeJournal,
+  frameOverhead,
+  journalEntry,
+  maxFrameBody,
+  type Journal,
+  type JournalEntry,
+  type JournalHeader,
+} from './journal.ts';
+
+/** Names one use of a request. */
+export interface RequestUse {
+  /** The request's id, 16 bytes. */
+  readonly id: Uint8Array;
+  /** `requestHash`, 32 bytes. */
+  readonly hash: Uint8Array;
+  /** The request's own end, Unix milliseconds. */
+  readonly expiresAt: number;
+}
+
+/** The open guard. */
+export interface ReplayGuard {
+  /**
+   * A session starts for this request: counts it. In memory only; nothing has left the node yet.
+   * @throws SymbolonError `request/expired`, `node/request-id-conflict`, `node/request-replayed`,
+   * `guard/attempts-exhausted`, `guard/full`, `guard/write-failed` after an earlier failure of the disk.
+   */
+  begin(use: RequestUse): void;
+  /**
+   * Makes the use durable. Resolves after the disk has it: only then may the first byte of the final round leave. Burns
+   * that run at the same time share one fdatasync. Each begun session may burn once.
+   * @throws SymbolonError `request/expired`, `node/request-id-conflict`, `node/request-replayed`, `guard/not-begun`, and
+   * `guard/write-failed` (then nothing may leave, and the guard refuses everything until it is opened again).
+   */
+  burn(use: RequestUse): Promise<void>;
+  /**
+   * The request was carried out: from now on it is `node/request-replayed`. Resolves after the disk has it. Calling it
+   * again changes nothing.
+   * @throws SymbolonError `guard/not-begun` where nothing was burned under this id and hash, `guard/write-failed`.
+   */
+  done(use: RequestUse): Promise<void>;
+  /** Request ids that the guard holds now. */
+  readonly size: number;
+  /** What the start repaired, one sentence each (an incomplete last entry of a crash). */
+  readonly recovered: readonly string[];
+  /** Waits for the disk and closes the journal. */
+  close(): Promise<void>;
+}
+
+/** Where the journal lies, and its bounds. */
+export interface ReplayGuardOptions {
+  /** The journal. Beside it lies `FILE.created`, which says that there was a journal once. */
+  readonly file: string;
+  /** True where the node is known to have run before (its key store was not made just now): then absent is missing. */
+  readonly mustExist?: boolean;
+  /** Request ids held at once; 262,144 unless told. */
+  readonly maxEntries?: number;
+  /** Sessions that one request may start; `maxAttempts` of wire/limits.ts unless told. */
+  readonly maxAttempts?: number;
+}
+/** What the guard works with. */
+export interface ReplayGuardModules {
+  readonly files: Files;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** Content of `FILE.created`. */
+const createdMark = new TextEncoder().encode('symbolon replay journal was created\n');
+const defaultEntries = 262_144;
+/** Frames that are no longer needed before the journal is written anew. */
+const compactAfter = 4_096;
+
+/**
+ * Opens the journal, or makes it at the first start.
+ * @throws SymbolonError `guard/missing` where a journal existed and is gone, `guard/broken` where it can't be read to its
+ * end, `guard/write-failed`.
+ */
+export async function openReplayGuard(
+  options: ReplayGuardOptions,
+  modules: ReplayGuardModules,
+): Promise<ReplayGuard> {
+  const { file } = options;
+  const { files, now } = modules;
+  const maxEntries = options.maxEntries ?? defaultEntries;
+  const mark = `${file}.created`;
+  // Each id has at most an entry a burn and one for `done`; beyond that it was compacted.
+  const maxBytes = (maxEntries * 2 + compactAfter * 2 + 1) * (maxFrameBody + frameOverhead);
+  const [found, marked] = await Promise.all([files.read(file, maxBytes), files.read(mark, 64)]);
+  if (found.kind === 'broken' || marked.kind === 'broken') {
+    const reason = found.kind === 'broken' ? found.reason : marked.kind === 'broken' ? marked.reason : '';
+    throw new SymbolonError('guard/broken', { reason, offset: 0 });
+  }
+  const recovered: string[] = [];
+  let journal: Journal;
+  if (found.kind === 'absent') {
+    // Absent, broken and empty are three results (T11): only a node that never ran starts with nothing.
+    if (marked.kind === 'value' || options.mustExist === true) {
+      throw new SymbolonError('guard/missing', { file: basename(file) });
+    }
+    const header: JournalHeader = { v: 1, createdAt: now(), forgottenUntil: 0 };
+    const made = encodeJournal(header, []);
+    await diskStep(() => files.replace(file, made.file));
+    journal = { header, entries: [], checksum: made.checksum, end: made.file.length };
+  } else {
+    journal = decodeJournal(found.bytes);
+  }
+  if (marked.kind === 'absent') {
+    await diskStep(() => files.replace(mark, createdMark));
+  }
+  const append = await diskStep(() => files.append(file));
+  if (found.kind === 'value' && journal.end < found.bytes.length) {
+    const torn = found.bytes.length - journal.end;
+    await diskStep(() => append.truncate(journal.end));
+    recovered.push(
+      `The replay journal ended in an incomplete entry of ${torn} bytes, as a crash leaves it; it was removed. ` +
+        'Nothing had left the node for it.',
+    );
+  }
+  return new Guard(options, modules, journal, append, recovered);
+}
+
+async function diskStep<T>(step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'unknown';
+    throw new SymbolonError('guard/write-failed', { reason }, { cause: error });
+  }
+}
+
+/** What the guard knows of one id. */
+interface Known {
+  readonly id: Uint8Array;
+  readonly hash: Uint8Array;
+  readonly expiresAt: number;
+  /** Sessions started. */
+  attempts: number;
+  /** Sessions started and not burned, in this boot. */
+  open: number;
+  /** Whether the journal has it. */
+  burned: boolean;
+  done: boolean;
+}
+
+interface Waiting {
+  readonly entry: JournalEntry;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class Guard implements ReplayGuard {
+  readonly recovered: readonly string[];
+  readonly #file: string;
+  readonly #files: Files;
+  readonly #now: () => number;
+  readonly #maxEntries: number;
+  readonly #maxAttempts: number;
+  readonly #known = new Map<string, Known>();
+  #append: AppendFile;
+  #header: JournalHeader;
+  #checksum: Uint8Array;
+  /** Frames in the file beside the header. */
+  #frames: number;
+  #waiting: Waiting[] = [];
+  #flushing: Promise<void> | undefined;
+  #closed = false;
+  #failure: SymbolonError<'guard/write-failed'> | undefined;
+
+  constructor(
+    options: ReplayGuardOptions,
+    { files, now }: ReplayGuardModules,
+    journal: Journal,
+    append: AppendFile,
+    recovered: readonly string[],
+  ) {
+    this.recovered = recovered;
+    this.#file = options.file;
+    this.#files = files;
+    this.#now = now;
+    this.#maxEntries = options.maxEntries ?? defaultEntries;
+    this.#maxAttempts = options.maxAttempts ?? attemptsLimit;
+    this.#append = append;
+    this.#header = journal.header;
+    this.#checksum = journal.checksum;
+    this.#frames = journal.entries.length;
+    for (const { id, hash, expiresAt, attempts, done } of journal.entries) {
+      this.#known.set(toHex(id), { id, hash, expiresAt, attempts, open: 0, burned: true, done });
+    }
+  }
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  begin(use: RequestUse): void {
+    const key = toHex(use.id);
+    const known = this.#check(key, use);
+    if (known !== undefined) {
+      if (known.attempts >= this.#maxAttempts) {
+        throw new SymbolonError('guard/attempts-exhausted', { id: key, attempts: known.attempts });
+      }
+      known.attempts += 1;
+      known.open += 1;
+      return;
+    }
+    if (this.#known.size >= this.#maxEntries) {
+      this.#forgetExpired();
+      if (this.#known.size >= this.#maxEntries) {
+        throw new SymbolonError('guard/full', { limit: this.#maxEntries });
+      }
+    }
+    this.#known.set(key, {
+      id: use.id.slice(),
+      hash: use.hash.slice(),
+      expiresAt: use.expiresAt,
+      attempts: 1,
+      open: 1,
+      burned: false,
+      done: false,
+    });
+  }
+
+  async burn(use: RequestUse): Promise<void> {
+    const key = toHex(use.id);
+    const known = this.#check(key, use);
+    if (known === undefined || known.open === 0) {
+      throw new SymbolonError('guard/not-begun', { id: key });
+    }
+    // Spent before the disk answers: a second burn of the same session can't slip in between.
+    known.open -= 1;
+    known.burned = true;
+    await this.#write(known);
+  }
+
+  async done(use: RequestUse): Promise<void> {
+    if (this.#failure !== undefined) {
+      throw this.#failure;
+    }
+    const key = toHex(use.id);
+    const known = this.#known.get(key);
+    if (known === undefined && use.expiresAt <= this.#clock()) {
+      // It ran out while its session ended: the end of the request refuses it from now on.
+      return;
+    }
+    if (known?.burned !== true || !equalBytes(known.hash, use.hash)) {
+      throw new SymbolonError('guard/not-begun', { id: key });
+    }
+    if (!known.done) {
+      known.done = true;
+      await this.#write(known);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) {
+      return;
+    }
+    this.#closed = true;
+    await this.#flushing;
+    this.#failure ??= new SymbolonError('guard/write-failed', { reason: 'the guard was closed' });
+    await this.#append.close();
+  }
+
+  /** What is known of the id, after everything that refuses its use. */
+  #check(key: string, use: RequestUse): Known | undefined {
+    if (this.#failure !== undefined) {
+      throw this.#failure;
+    }
+    const now = this.#clock();
+    if (use.expiresAt <= now) {
+      throw new SymbolonError('request/expired', { expiresAt: use.expiresAt, now });
+    }
+    const known = this.#known.get(key);
+    if (known !== undefined && !(equalBytes(known.hash, use.hash) && known.expiresAt === use.expiresAt)) {
+      throw new SymbolonError('node/request-id-conflict', { id: key });
+    }
+    if (known?.done === true) {
+      throw new SymbolonError('node/request-replayed', { id: key });
+    }
+    return known;
+  }
+
+  /** An id is forgotten after its request's end; a clock that was set back does not bring it to life again (T37). */
+  #clock(): number {
+    return Math.max(this.#now(), this.#header.forgottenUntil);
+  }
+
+  #write({ id, hash, expiresAt, attempts, done }: Known): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ entry: { id, hash, expiresAt, attempts, done }, resolve, reject });
+      this.#flushing ??= this.#flush();
+    });
+  }
+
+  /** Group commit: all that wait are written at once and share one fdatasync; what comes meanwhile is the next group. */
+  async #flush(): Promise<void> {
+    // Let everything that runs in this turn join the first group.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting;
+      this.#waiting = [];
+      try {
+        await this.#commit(group);
+        for (const { resolve } of group) {
+          resolve();
+        }
+      } catch (error) {
+        this.#fail(error, [...group, ...this.#waiting]);
+        this.#waiting = [];
+      }
+    }
+    this.#flushing = undefined;
+  }
+
+  async #commit(group: readonly Waiting[]): Promise<void> {
+    if (this.#failure !== undefined) {
+      throw this.#failure;
+    }
+    const frames: Uint8Array[] = [];
+    let checksum = this.#checksum;
+    for (const { entry } of group) {
+      const next = encodeFrame(checksum, journalEntry.encode(entry));
+      frames.push(next.frame);
+      checksum = next.checksum;
+    }
+    await this.#append.append(Buffer.concat(frames));
+    await this.#append.sync();
+    this.#checksum = checksum;
+    this.#frames += group.length;
+    // Rewriting costs what lives and is paid by as many frames written since: the cost a burn stays constant.
+    if (this.#frames > this.#known.size * 2 + compactAfter) {
+      this.#forgetExpired();
+      await this.#compact();
+    }
+  }
+
+  /** Writes the journal anew with the newest entry of each id. The old file stays until the new one is durable. */
+  async #compact(): Promise<void> {
+    const entries = [...this.#known.values()]
+      .filter(({ burned }) => burned)
+      .map(({ id, hash, expiresAt, attempts, done }) => ({ id, hash, expiresAt, attempts, done }));
+    const { file, checksum } = encodeJournal(this.#header, entries);
+    await this.#files.replace(this.#file, file);
+    const append = await this.#files.append(this.#file);
+    await this.#append.close();
+    this.#append = append;
+    this.#checksum = checksum;
+    this.#frames = entries.length;
+  }
+
+  #forgetExpired(): void {
+    const now = this.#now();
+    let { forgottenUntil } = this.#header;
+    for (const [key, { expiresAt, burned }] of this.#known) {
+      if (expiresAt <= now) {
+        this.#known.delete(key);
+        // Only what was burned must stay refused: an id that never was has nothing to repeat.
+        forgottenUntil = burned ? Math.max(forgottenUntil, expiresAt) : forgottenUntil;
+      }
+    }
+    this.#header = { ...this.#header, forgottenUntil };
+  }
+
+  /** After a failed write or fsync nobody knows what the disk has: nothing more is promised until the next start. */
+  #fail(error: unknown, group: readonly Waiting[]): void {
+    const reason = error instanceof Error ? error.message : 'unknown';
+    this.#failure ??= new SymbolonError('guard/write-failed', { reason }, { cause: error });
+    for (const { reject } of group) {
+      reject(this.#failure);
+    }
+  }
+}

@@ -1,0 +1,305 @@
+/**
+ * Three signer nodes in one process for tests: real manifest, key store, replay guard, evidence of the dev attester and
+ * envelopes. Only the token is played by node:crypto. The clock can be moved.
+ */
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import {
+  enrolInsecureDevInstance,
+  insecureDevAttester,
+  insecureDevPcrs,
+  makeInsecureDevRoot,
+} from '../../enclave/attester/index.ts';
+import type { HsmLink } from '../../hsm/index.ts';
+import { SymbolonError } from '../../wire/errors/index.ts';
+import type { Manifest } from '../../wire/messages/manifest.ts';
+import type { KeyCreateRequest, SignRequest } from '../../wire/messages/request.ts';
+import { handlersOf, type Handler } from '../calls.ts';
+import { nodeFiles, type Files } from '../files/atomic.ts';
+import { signRequest } from '../governance/authority.ts';
+import { anchorOf } from '../governance/manifest.ts';
+import type { Log, LogFacts, LogLevel } from '../log.ts';
+import { SignerNode, type NodeConfig, type NodeModules } from '../node.ts';
+import type { RouteName } from '../phase.ts';
+import { testFolder } from './folder.ts';
+import { sampleManifest, sampleSeeds, signSample } from './sampleManifest.ts';
+
+/** Fresh random bytes. */
+export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+/** What the program of the cluster's nodes measures as. */
+export const program = new Uint8Array(32).fill(0x11);
+
+/** A token made of one AES key: what its process would do, in this one. */
+export function testHsm(label: string, key: Uint8Array = random(32)): HsmLink {
+  const token = { label, serial: '1', keyId: '01', algorithm: 'hmac-sha256' } as const;
+  return {
+    token,
+    newKeyMaterial: () => {
+      const ikm = random(32);
+      const iv = random(12);
+      const cipher = createCipheriv('aes-256-gcm', key, iv);
+      const body = Buffer.concat([cipher.update(ikm), cipher.final()]);
+      return Promise.resolve({
+        wrapped: new Uint8Array(Buffer.concat([iv, body, cipher.getAuthTag()])),
+        ikm,
+      });
+    },
+    recoverKeyMaterial: (wrapped) => {
+      const decipher = createDecipheriv('aes-256-gcm', key, wrapped.subarray(0, 12));
+      decipher.setAuthTag(wrapped.subarray(-16));
+      return Promise.resolve(
+        new Uint8Array(Buffer.concat([decipher.update(wrapped.subarray(12, -16)), decipher.final()])),
+      );
+    },
+    health: () => Promise.resolve({ token, node: label, startedAt: 0, operations: 0 }),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** A line of a node's log. */
+export interface LogLine extends LogFacts {
+  readonly level: LogLevel;
+  readonly event: string;
+}
+
+/** A clock of the test: real time and an offset. */
+export interface TestClock {
+  readonly now: () => number;
+  /** Moves it on. */
+  readonly advance: (ms: number) => void;
+}
+
+/** A node of the cluster. */
+export interface TestNode {
+  readonly name: string;
+  readonly node: SignerNode;
+  readonly config: NodeConfig;
+  readonly modules: NodeModules;
+  readonly handlers: Readonly<Record<RouteName, Handler>>;
+  readonly lines: readonly LogLine[];
+}
+
+/** What a cluster can be told. */
+export interface ClusterOptions {
+  /** Changes the manifest before it is signed. */
+  readonly manifest?: (manifest: Manifest) => Manifest;
+  /** What a node runs, where it is not {@link program}. */
+  readonly programOf?: (name: string) => Uint8Array;
+  /** Changes what a node works with. */
+  readonly modules?: (name: string, modules: NodeModules) => NodeModules;
+  readonly files?: Files;
+  /** `false` does not wait until the nodes are ready. */
+  readonly wait?: boolean;
+}
+
+/** A running cluster. */
+export interface TestCluster {
+  readonly folder: string;
+  readonly clock: TestClock;
+  readonly names: readonly string[];
+  readonly manifest: Manifest;
+  /** Signed-manifest bytes. */
+  readonly signed: Uint8Array;
+  readonly node: (name: string) => TestNode;
+  /** Stops a node and boots it again from its files. */
+  readonly restart: (name: string) => Promise<TestNode>;
+  /** A request of the operator, signed. */
+  readonly create: (change?: Partial<KeyCreateRequest>) => Uint8Array;
+  readonly sign: (change: Partial<SignRequest>) => Uint8Array;
+}
+
+/** Boots a cluster that ends with the test. */
+export async function testCluster(
+  t: Pick<TestContext, 'after'>,
+  options: ClusterOptions = {},
+): Promise<TestCluster> {
+  const folder = await testFolder(t);
+  let offset = 0;
+  const clock: TestClock = {
+    now: () => Date.now() + offset,
+    advance: (ms) => {
+      offset += ms;
+    },
+  };
+  const start = clock.now();
+  const root = await makeInsecureDevRoot({ folder: join(folder, 'ca'), now: start - 60_000 });
+  const names = ['node-1', 'node-2', 'node-3'];
+  const nodes: Manifest['nodes'] = await Promise.all(
+    names.map(async (name, i) => {
+      const instance = await enrolInsecureDevInstance({
+        authority: join(folder, 'ca'),
+        folder: join(folder, name, 'attester'),
+        roleArn: `arn:aws:iam::000000000000:role/${name}`,
+        now: start - 60_000,
+      });
+      return {
+        name,
+        index: i + 1,
+        platform: 'dev' as const,
+        pcrs: new Map(insecureDevPcrs(program, instance).node),
+      };
+    }),
+  );
+  const manifest = (options.manifest ?? ((one) => one))(clusterManifest(start, nodes, root.sha256));
+  const signed = signSample(manifest);
+  const hsms = new Map(names.map((name) => [name, testHsm(name)]));
+  const running = new Map<string, TestNode>();
+
+  const boot = async (name: string): Promise<TestNode> => {
+    const lines: LogLine[] = [];
+    const log: Log = (level, event, facts = {}) => {
+      lines.push({ level, event, ...facts });
+    };
+    const usual: NodeModules = {
+      files: options.files ?? nodeFiles(),
+      random,
+      now: clock.now,
+      log,
+      connectHsm: () => {
+        const hsm = hsms.get(name);
+        return hsm === undefined
+          ? Promise.reject(new SymbolonError('hsm/unavailable', { reason: 'no token' }))
+          : Promise.resolve(hsm);
+      },
+      attesters: {
+        dev: ({ attester }) =>
+          insecureDevAttester({
+            folder: attester.folder,
+            program: (options.programOf ?? (() => program))(name),
+            now: clock.now,
+          }),
+      },
+    };
+    const modules = options.modules?.(name, usual) ?? usual;
+    const config: NodeConfig = {
+      node: name,
+      cluster: manifest.cluster,
+      platform: 'dev',
+      attester: { folder: join(folder, name, 'attester') },
+      hsm: { socket: 'unused' },
+      store: { folder: join(folder, name, 'store') },
+      manifest: { file: join(folder, name, 'manifest.cbor'), anchor: anchorOf(manifest) },
+    };
+    const node = await SignerNode.boot(config, modules);
+    const made = { name, node, config, modules, handlers: handlersOf(node), lines };
+    running.set(name, made);
+    return made;
+  };
+  const find = (name: string): TestNode => {
+    const found = running.get(name);
+    if (found === undefined) {
+      throw new Error(`no node ${name}`);
+    }
+    return found;
+  };
+  t.after(async () => {
+    for (const { node } of running.values()) {
+      await node.stop();
+    }
+  });
+  for (const name of names) {
+    await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
+    await writeFile(join(folder, name, 'manifest.cbor'), signed, { mode: 0o600 });
+    const { node } = await boot(name);
+    await (options.wait === false ? undefined : node.settled());
+  }
+  const head = (): Pick<SignRequest, 'v' | 'cluster' | 'id' | 'client' | 'issuedAt' | 'expiresAt'> => ({
+    v: 1,
+    cluster: manifest.cluster,
+    id: random(16),
+    client: 'operator',
+    issuedAt: clock.now(),
+    expiresAt: clock.now() + 600_000,
+  });
+  return {
+    folder,
+    clock,
+    names,
+    manifest,
+    signed,
+    node: find,
+    restart: async (name) => {
+      await find(name).node.stop();
+      const again = await boot(name);
+      await again.node.settled();
+      return again;
+    },
+    create: (change = {}) =>
+      signRequest(
+        {
+          ...head(),
+          action: 'key.create',
+          scheme: 'frost-ed25519',
+          threshold: 2,
+          nodes: names,
+          purpose: 'treasury',
+          label: 'main',
+          ...change,
+        },
+        sampleSeeds.operator,
+      ),
+    sign: (change) =>
+      signRequest(
+        {
+          ...head(),
+          action: 'sign',
+          key: '0'.repeat(32),
+          purpose: 'treasury',
+          payload: { kind: 'message', message: Uint8Array.of(1, 2, 3) },
+          ...change,
+        },
+        sampleSeeds.operator,
+      ),
+  };
+}
+
+function clusterManifest(start: number, nodes: Manifest['nodes'], root: Uint8Array): Manifest {
+  const day = 86_400_000;
+  const sample = sampleManifest();
+  const grants = {
+    purposes: ['treasury', 'cold'],
+    schemes: ['frost-ed25519', 'frost-secp256k1-tr'] as const,
+  };
+  const clients = sample.clients.map((client) => ({ ...client, notAfter: start + 10 * day }));
+  return {
+    ...sample,
+    issuedAt: start - day,
+    nodes,
+    roots: [{ platform: 'dev', sha256: root }],
+    measurements: [
+      {
+        name: 'image-1',
+        platform: 'dev',
+        pcrs: new Map(insecureDevPcrs(program, { roleArn: 'any', instanceId: 'any' }).image),
+        reason: 'first image',
+        notBefore: start - day,
+        notAfter: start + 30 * day,
+      },
+    ],
+    clients: clients.map((client) =>
+      client.name === 'operator'
+        ? {
+            ...client,
+            may: [
+              { action: 'key.create', ...grants, schemes: [...grants.schemes], payloads: [] },
+              {
+                action: 'sign',
+                ...grants,
+                schemes: [...grants.schemes],
+                payloads: ['message', 'bip340-digest', 'bip341-key-spend'],
+              },
+              { action: 'status', purposes: [], schemes: [], payloads: [] },
+            ],
+          }
+        : {
+            ...client,
+            may: [
+              { action: 'relay', purposes: [], schemes: [], payloads: [] },
+              { action: 'status', purposes: [], schemes: [], payloads: [] },
+            ],
+          },
+    ),
+  };
+}

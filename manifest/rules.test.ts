@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ManifestRule } from '../wire/errors/daemon.ts';
+import type { Manifest } from '../wire/messages/manifest.ts';
+import { refusal } from '../daemon/testing/refusal.ts';
+import { sampleManifest } from '../daemon/testing/sampleManifest.ts';
+import { checkManifestRules } from './rules.ts';
+import { makeManifest } from './verify.ts';
+
+const base = sampleManifest();
+const [node1, node2, node3] = base.nodes;
+const [image] = base.measurements;
+const [operator, coordinator] = base.clients;
+const [alice, bob, carol] = base.governance.keys;
+assert.ok(node1 && node2 && node3 && image && operator && coordinator && alice && bob && carol);
+const zeros = new Uint8Array(48);
+const ones = new Uint8Array(48).fill(1);
+const root = { platform: 'nitro', sha256: new Uint8Array(32).fill(9) } as const;
+const governed = (keys: Manifest['governance']['keys'], threshold = 2): Partial<Manifest> => ({
+  governance: { threshold, keys },
+});
+
+const cases: readonly [rule: ManifestRule, name: string, change: Partial<Manifest>][] = [
+  ['duplicate-name', 'two nodes of one name', { nodes: [node1, { ...node2, name: node1.name }, node3] }],
+  [
+    'duplicate-name',
+    'two clients of one name',
+    { clients: [operator, { ...coordinator, name: operator.name }] },
+  ],
+  ['duplicate-name', 'two governors of one name', governed([alice, { ...bob, name: alice.name }])],
+  ['duplicate-name', 'one image listed twice', { measurements: [image, image] }],
+  ['bad-index', 'an index twice', { nodes: [node1, { ...node2, index: 1 }, node3] }],
+  ['bad-index', 'a gap in the indexes', { nodes: [node1, node2, { ...node3, index: 4 }] }],
+  [
+    'key-in-two-roles',
+    'T23: a governor twice under two names',
+    governed([alice, { ...alice, name: 'alice-2' }]),
+  ],
+  [
+    'key-in-two-roles',
+    'T23: a client that is a governor too',
+    { clients: [{ ...operator, publicKey: alice.publicKey }] },
+  ],
+  [
+    'key-in-two-roles',
+    'two clients with one key',
+    { clients: [operator, { ...coordinator, publicKey: operator.publicKey }] },
+  ],
+  [
+    'weak-key',
+    'a small-order client key, under which anybody can sign',
+    { clients: [{ ...operator, publicKey: Uint8Array.of(1, ...new Uint8Array(31)) }] },
+  ],
+  [
+    'weak-key',
+    'bytes that are no point',
+    { clients: [{ ...operator, publicKey: new Uint8Array(32).fill(0xff) }] },
+  ],
+  ['governance-threshold', 'T23: a threshold above the number of keys', governed([alice, bob], 3)],
+  [
+    'zero-measurement',
+    'T04: an image with a zero PCR, in dev mode too',
+    { measurements: [{ ...image, pcrs: new Map([[0, zeros]]) }] },
+  ],
+  [
+    'zero-measurement',
+    'T04: a node with a zero PCR',
+    { nodes: [{ ...node1, pcrs: new Map([[4, zeros]]) }, node2, node3] },
+  ],
+  [
+    'no-measurement',
+    'T01: an image without PCR 0',
+    { measurements: [{ ...image, pcrs: new Map([[1, ones]]) }] },
+  ],
+  ['no-measurement', 'T01: an image without any PCR', { measurements: [{ ...image, pcrs: new Map() }] }],
+  [
+    'no-measurement',
+    'a platform without an image',
+    { nodes: [{ ...node1, platform: 'nitro' }, node2, node3], roots: [...base.roots, root] },
+  ],
+  ['no-root', 'T06: a platform without a root', { roots: [root] }],
+  [
+    'node-not-distinct',
+    'T01: a node that any machine could be',
+    { nodes: [{ ...node1, pcrs: new Map() }, node2, node3] },
+  ],
+  [
+    'node-not-distinct',
+    'T09: two nodes on one machine',
+    { nodes: [node1, { ...node2, pcrs: node1.pcrs }, node3] },
+  ],
+  ['dev-in-production', 'dev nodes in production', { mode: 'production' }],
+  [
+    'empty-window',
+    'a window that ends as it begins',
+    { measurements: [{ ...image, notAfter: image.notBefore }] },
+  ],
+];
+
+for (const [rule, name, change] of cases) {
+  test(`given ${name}, when a manifest is checked or made, then rule ${rule} refuses it`, () => {
+    const manifest = sampleManifest(change);
+    assert.throws(
+      () => {
+        checkManifestRules(manifest);
+      },
+      refusal('manifest/rule', { rule }),
+    );
+    assert.throws(() => makeManifest(manifest), refusal('manifest/rule', { rule }));
+  });
+}
+
+test('given each place where dev could be named, when the mode is production, then the place is refused by name', () => {
+  const platform = 'nitro';
+  const nodes = base.nodes.map((node) => ({ ...node, platform }) as const);
+  const measurements = [{ ...image, platform } as const];
+  const production: Partial<Manifest> = { mode: 'production', nodes, measurements, roots: [root] };
+  checkManifestRules(sampleManifest(production));
+  const devImage = { ...image, name: 'dev-image' };
+  assert.throws(
+    () => {
+      checkManifestRules(sampleManifest({ ...production, measurements: [...measurements, devImage] }));
+    },
+    refusal('manifest/rule', { rule: 'dev-in-production', at: 'measurements' }),
+  );
+  assert.throws(
+    () => {
+      checkManifestRules(sampleManifest({ ...production, roots: [root, ...base.roots] }));
+    },
+    refusal('manifest/rule', { rule: 'dev-in-production', at: 'roots' }),
+  );
+});
+
+test('given the sample manifest, when it is made, then no rule refuses it', () => {
+  assert.ok(makeManifest(base).length > 0);
+});

@@ -1,0 +1,140 @@
+/** The rules that every manifest keeps, whoever signed it. Each throws `manifest/rule` with its name and the place. */
+import { SymbolonError } from '../wire/errors/index.ts';
+import type { ManifestRule } from '../wire/errors/daemon.ts';
+import { toHex } from '../wire/ids.ts';
+import type { Manifest } from '../wire/messages/manifest.ts';
+import { isStrongPublicKey } from './ed25519.ts';
+
+const breaks = (rule: ManifestRule, at: string): never => {
+  throw new SymbolonError('manifest/rule', { rule, at });
+};
+
+/** Refuses the second of two equal values. */
+function distinct(rule: ManifestRule, values: Iterable<readonly [value: string, at: string]>): void {
+  const seen = new Set<string>();
+  for (const [value, at] of values) {
+    if (seen.has(value)) {
+      breaks(rule, at);
+    }
+    seen.add(value);
+  }
+}
+
+/** PCR values as one comparable text: `4=ab..,7=cd..`, in the order of their indexes. */
+const pcrText = (pcrs: ReadonlyMap<number, Uint8Array>): string =>
+  [...pcrs]
+    .sort(([a], [b]) => a - b)
+    .map(([index, value]) => `${index}=${toHex(value)}`)
+    .join();
+
+const hasZero = (pcrs: ReadonlyMap<number, Uint8Array>): boolean =>
+  [...pcrs.values()].some((value) => value.every((byte) => byte === 0));
+
+/** Checks every rule. @throws SymbolonError `manifest/rule`. */
+export function checkManifestRules(manifest: Manifest): void {
+  checkNames(manifest);
+  checkKeys(manifest);
+  checkNodes(manifest);
+  checkMeasurements(manifest);
+  checkMode(manifest);
+}
+
+function checkNames(manifest: Manifest): void {
+  const { nodes, clients, governance, measurements } = manifest;
+  distinct(
+    'duplicate-name',
+    nodes.map((node) => [node.name, `nodes.${node.name}`]),
+  );
+  distinct(
+    'duplicate-name',
+    clients.map((client) => [client.name, `clients.${client.name}`]),
+  );
+  distinct(
+    'duplicate-name',
+    governance.keys.map((key) => [key.name, `governance.${key.name}`]),
+  );
+  // One image may be accepted on several platforms under one name.
+  distinct(
+    'duplicate-name',
+    measurements.map((one) => [`${one.platform} ${one.name}`, `measurements.${one.name}`]),
+  );
+}
+
+/** One key, one role (T23): an approver who is counted under two names is two approvals of one person. */
+function checkKeys({ clients, governance }: Manifest): void {
+  const keys = [
+    ...governance.keys.map((key) => ({ ...key, at: `governance.${key.name}` })),
+    ...clients.map((client) => ({ ...client, at: `clients.${client.name}` })),
+  ];
+  distinct(
+    'key-in-two-roles',
+    keys.map(({ publicKey, at }) => [toHex(publicKey), at]),
+  );
+  for (const { publicKey, at } of keys) {
+    if (!isStrongPublicKey(publicKey)) {
+      breaks('weak-key', at);
+    }
+  }
+  if (governance.threshold > governance.keys.length) {
+    breaks('governance-threshold', 'governance.threshold');
+  }
+}
+
+function checkNodes({ nodes, measurements, roots }: Manifest): void {
+  const indexes = new Set(nodes.map((node) => node.index));
+  for (const node of nodes) {
+    // Indexes are exactly 1..n: RFC 9591 section 4.3 wants them distinct and not zero, and a gap has no use.
+    if (node.index > nodes.length || indexes.size !== nodes.length) {
+      breaks('bad-index', `nodes.${node.name}`);
+    }
+    // Without PCRs of its own any machine with the right image could say it is this node (T01, T09).
+    if (node.pcrs.size === 0) {
+      breaks('node-not-distinct', `nodes.${node.name}`);
+    }
+    if (hasZero(node.pcrs)) {
+      breaks('zero-measurement', `nodes.${node.name}`);
+    }
+    if (!measurements.some(({ platform }) => platform === node.platform)) {
+      breaks('no-measurement', `nodes.${node.name}`);
+    }
+    if (!roots.some(({ platform }) => platform === node.platform)) {
+      breaks('no-root', `nodes.${node.name}`);
+    }
+  }
+  distinct(
+    'node-not-distinct',
+    nodes.map((node) => [`${node.platform} ${pcrText(node.pcrs)}`, `nodes.${node.name}`]),
+  );
+}
+
+function checkMeasurements({ measurements }: Manifest): void {
+  for (const { name, platform, pcrs, notBefore, notAfter } of measurements) {
+    // Zeros are what a debug enclave shows for PCR 0 to 2: never acceptable, listed or not (T04).
+    if (hasZero(pcrs)) {
+      breaks('zero-measurement', `measurements.${name}`);
+    }
+    // PCR 0 is the measure of the whole image of an enclave; an entry without it would accept any image (T01).
+    const needsImage = platform === 'nitro' || platform === 'dev';
+    if (pcrs.size === 0 || (needsImage && !pcrs.has(0))) {
+      breaks('no-measurement', `measurements.${name}`);
+    }
+    if (notBefore >= notAfter) {
+      breaks('empty-window', `measurements.${name}`);
+    }
+  }
+}
+
+function checkMode({ mode, nodes, measurements, roots }: Manifest): void {
+  if (mode === 'dev') {
+    return;
+  }
+  for (const [list, entries] of [
+    ['nodes', nodes],
+    ['measurements', measurements],
+    ['roots', roots],
+  ] as const) {
+    if (entries.some(({ platform }) => platform === 'dev')) {
+      breaks('dev-in-production', list);
+    }
+  }
+}
