@@ -1,0 +1,145 @@
+/**
+ * End to end: signatures through all processes of a running cluster, as a client of the API sees them. SYMBOLON_CLUSTER
+ * names the folder of a running cluster; without it one is made in a temporary folder and ended afterwards.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ApiClient, makeSignedRequest, readSeedFile, type RequestContent } from '../coordinator/index.ts';
+import { fromHex, schemes, type Scheme } from '../wire/ids.ts';
+import { rowOf, runs, summarise, type BenchRow } from './row.ts';
+
+interface Facts {
+  readonly cluster: string;
+  readonly port: number;
+  readonly threshold: number;
+  readonly nodes: readonly { readonly name: string }[];
+}
+
+const purpose = 'dev/test';
+/** Longest wait for a cluster to come up, in milliseconds. */
+const startMs = 120_000;
+
+/** The rows of this file. */
+export async function rows(): Promise<BenchRow[]> {
+  const given = process.env['SYMBOLON_CLUSTER'];
+  if (given !== undefined) {
+    return measureCluster(given);
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'symbolon-bench-'));
+  const port = 29_000 + Math.floor(Math.random() * 500) * 20;
+  const main = JSON.stringify(join(import.meta.dirname, '../cli/main.js'));
+  const args = JSON.stringify(['up', '--dir', folder, '--port', String(port)]);
+  const script = `process.exitCode = await (await import(${main})).main(${args})`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  try {
+    await ready(folder, child);
+    return await measureCluster(folder);
+  } finally {
+    child.kill('SIGTERM');
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function ready(folder: string, child: ChildProcess): Promise<void> {
+  const until = Date.now() + startMs;
+  while (Date.now() < until && child.exitCode === null) {
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    const keyFile = join(folder, 'coordinator/operator.apikey');
+    if (!existsSync(keyFile) || !existsSync(join(folder, 'cluster.json'))) {
+      continue;
+    }
+    try {
+      const status = await apiOf(folder).status();
+      if (status.with.length === status.nodes.length) {
+        return;
+      }
+    } catch {
+      // Not up yet: asked again until the time is over.
+    }
+  }
+  throw new Error('the cluster did not come up');
+}
+
+const factsOf = (folder: string): Facts =>
+  JSON.parse(readFileSync(join(folder, 'cluster.json'), 'utf8')) as Facts;
+
+function apiOf(folder: string): ApiClient {
+  const apiKey = readFileSync(join(folder, 'coordinator/operator.apikey'), 'utf8').trim();
+  return new ApiClient({ url: `http://127.0.0.1:${factsOf(folder).port}`, apiKey });
+}
+
+async function measureCluster(folder: string): Promise<BenchRow[]> {
+  const facts = factsOf(folder);
+  const api = apiOf(folder);
+  const seed = await readSeedFile(join(folder, 'clients/operator.key'));
+  const head = { cluster: fromHex(facts.cluster) ?? new Uint8Array(), client: 'operator' };
+  const request = (content: RequestContent): Uint8Array => makeSignedRequest(head, content, seed.slice());
+  const keyFor = async (scheme: Scheme): Promise<string> => {
+    const known = (await api.keys()).find((key) => key.scheme === scheme && key.purpose === purpose);
+    if (known !== undefined) {
+      return known.id;
+    }
+    const nodes = facts.nodes.map(({ name }) => name);
+    const content = { scheme, threshold: facts.threshold, nodes, purpose, label: `bench ${scheme}` };
+    const { key } = await api.createKey(request({ action: 'key.create', ...content }));
+    if (key === undefined) {
+      throw new Error('the key was not created in time');
+    }
+    return key.id;
+  };
+  const rows: BenchRow[] = [];
+  try {
+    for (const scheme of schemes) {
+      const key = await keyFor(scheme);
+      const once = async (): Promise<void> => {
+        const raw = new Uint8Array(randomBytes(32));
+        const payload =
+          scheme === 'frost-ed25519'
+            ? ({ kind: 'message', message: raw } as const)
+            : ({ kind: 'bip341-key-spend', digest: raw } as const);
+        await api.sign(request({ action: 'sign', key, purpose, payload }));
+      };
+      const name = `e2e.${scheme === 'frost-ed25519' ? 'ed25519' : 'taproot'}.sign.${facts.threshold}of${facts.nodes.length}`;
+      for (let i = 0; i < 20; i += 1) {
+        await once();
+      }
+      for (const inFlight of scheme === 'frost-ed25519' ? [1, 4, 16] : [1]) {
+        rows.push(...(await load(`${name}.${inFlight}inflight`, once, inFlight)));
+      }
+    }
+  } finally {
+    seed.fill(0);
+  }
+  return rows;
+}
+
+/** Runs `once` with so many at a time: rows of its median, 95th and 99th percentile, and of the rate. */
+async function load(name: string, once: () => Promise<void>, inFlight: number): Promise<BenchRow[]> {
+  const samples: number[] = [];
+  let left = runs(inFlight === 1 ? 120 : 240);
+  const started = performance.now();
+  await Promise.all(
+    Array.from({ length: inFlight }, async () => {
+      while (left > 0) {
+        left -= 1;
+        const from = performance.now();
+        await once();
+        samples.push(performance.now() - from);
+      }
+    }),
+  );
+  const seconds = (performance.now() - started) / 1_000;
+  const sorted = samples.toSorted((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN;
+  return [
+    rowOf(`${name}.p50`, samples),
+    summarise(`${name}.p95`, [at(0.95)], 'ms'),
+    summarise(`${name}.p99`, [at(0.99)], 'ms'),
+    summarise(`${name}.rate`, [samples.length / seconds], '1/s'),
+  ];
+}

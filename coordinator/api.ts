@@ -1,0 +1,195 @@
+/**
+ * The JSON bodies of the HTTP API, shared by server and client. Bytes that a person compares (keys, signatures, hashes,
+ * ids) are lower-case hexadecimal; documents that programs pass on (requests, evidence, manifests) are base64.
+ */
+import type { Scheme } from '../wire/ids.ts';
+import type { FailedAttempt } from './signing.ts';
+import type { StepTime } from './rounds.ts';
+
+/** Body of every refusal, `application/problem+json` (RFC 9457). */
+export interface ProblemBody {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  /** Code of the catalogue. */
+  readonly code: string;
+  readonly detail: string;
+  /** What the operator does next. */
+  readonly todo: string;
+}
+
+/** A key. */
+export interface KeyBody {
+  readonly id: string;
+  readonly state: 'pending' | 'active';
+  readonly scheme: Scheme;
+  readonly purpose: string;
+  readonly label: string;
+  readonly threshold: number;
+  readonly nodes: readonly string[];
+  readonly generation: number;
+  /** Unix milliseconds. */
+  readonly createdAt: number;
+  /** The group key: 32 bytes (Ed25519) or 33 bytes (secp256k1, compressed). */
+  readonly publicKey: string;
+  /** The address on the chain that the scheme is for (Bitcoin: mainnet). */
+  readonly address: string;
+  /** Nodes that have not activated the key yet. */
+  readonly waitingFor: readonly string[];
+}
+
+/** Answer of `POST /v1/keys`. */
+export interface CreateKeyBody {
+  /** The request id. */
+  readonly id: string;
+  readonly status: 'done' | 'running';
+  /** Absent while the ceremony runs. */
+  readonly key?: KeyBody;
+  readonly rounds?: readonly StepTime[];
+  readonly ms?: number;
+}
+
+/** Answer of `POST /v1/signatures` and `GET /v1/signatures/:id`. */
+export interface SignatureBody {
+  /** The request id. */
+  readonly id: string;
+  readonly status: 'done' | 'running' | 'failed';
+  readonly key: string;
+  readonly scheme?: Scheme;
+  /** 64 bytes. */
+  readonly signature?: string;
+  readonly participants?: readonly string[];
+  readonly ms?: number;
+  readonly rounds?: readonly StepTime[];
+  /** Sessions that failed before the one that ended in the signature. */
+  readonly failed?: readonly FailedAttempt[];
+  /** Why, where `status` is `failed`. */
+  readonly error?: { readonly code: string; readonly detail: string; readonly todo: string };
+}
+
+/** What expires, when, and whether anybody has to do something. */
+export interface ExpiryBody {
+  readonly what: 'evidence' | 'measurement' | 'client';
+  /** Name of the node, measurement or client. */
+  readonly subject: string;
+  /** Unix milliseconds. */
+  readonly at: number;
+  /** Whether it is renewed without anybody doing anything. */
+  readonly renewsItself: boolean;
+  /** What to do, in a sentence. */
+  readonly note: string;
+}
+
+/** Whether a key can sign now. */
+export interface KeyStatusBody {
+  readonly id: string;
+  readonly label: string;
+  readonly purpose: string;
+  readonly scheme: Scheme;
+  readonly state: 'pending' | 'active';
+  readonly threshold: number;
+  readonly canSign: boolean;
+  /** Nodes that can take part now. */
+  readonly with: readonly string[];
+  readonly without: readonly { readonly node: string; readonly code: string; readonly reason: string }[];
+  /** When fewer than `threshold` of the nodes that can take part now are left, Unix milliseconds; null where never known. */
+  readonly until: number | null;
+}
+
+/** A node. */
+export interface NodeStatusBody {
+  readonly name: string;
+  readonly index: number | null;
+  readonly address: string | null;
+  readonly state: 'unknown' | 'up' | 'down' | 'refused';
+  readonly ready: boolean;
+  readonly phase: string | null;
+  readonly code: string | null;
+  /** Why it can't take part, with the differing measurement where that is why. */
+  readonly reason: string | null;
+  readonly since: number;
+  readonly lastSeenAt: number | null;
+  readonly platform: string | null;
+  readonly version: string | null;
+  readonly boot: string | null;
+  readonly measurement: string | null;
+  /** When its present evidence stops being accepted, Unix milliseconds. */
+  readonly evidenceUntil: number | null;
+  readonly latencyMs: number | null;
+  readonly clockSkewMs: number | null;
+  readonly manifestVersion: number | null;
+  readonly keys: { readonly active: number; readonly pending: number; readonly broken: number } | null;
+  readonly sessions: { readonly open: number; readonly finished: number; readonly failed: number } | null;
+  /** What this node's gate refused of others, newest first. */
+  readonly refusals: readonly {
+    readonly at: number;
+    readonly peer: string;
+    readonly code: string;
+    readonly detail: string;
+  }[];
+}
+
+/** Answer of `GET /v1/status`. */
+export interface StatusBody {
+  readonly cluster: {
+    readonly id: string;
+    readonly label: string;
+    readonly mode: string;
+    readonly manifest: { readonly hash: string; readonly version: number };
+  };
+  readonly now: number;
+  /** `yes`: every key can sign with a node to spare. `degraded`: all can, but one has none to spare. `no` otherwise. */
+  readonly canSign: 'yes' | 'degraded' | 'no';
+  readonly sentence: string;
+  readonly with: readonly string[];
+  readonly until: number | null;
+  readonly next: ExpiryBody | null;
+  readonly expiries: readonly ExpiryBody[];
+  readonly keys: readonly KeyStatusBody[];
+  readonly nodes: readonly NodeStatusBody[];
+  readonly jobs: { readonly running: number };
+}
+
+/** Answer of `GET /v1/health`. */
+export interface HealthBody {
+  readonly canSign: 'yes' | 'degraded' | 'no';
+  readonly until: number | null;
+}
+
+/** Answer of `GET /v1/evidence/:node`. */
+export interface EvidenceBody {
+  readonly node: string;
+  readonly platform: string;
+  /** The nonce that the coordinator chose, 32 bytes. */
+  readonly nonce: string;
+  /** Unix milliseconds of the appraisal. */
+  readonly at: number;
+  /** The document, base64. */
+  readonly document: string;
+  /** Hash of the manifest that it was appraised against. */
+  readonly manifest: string;
+  readonly appraisal: {
+    readonly boot: string;
+    readonly measurement: string;
+    readonly moduleId: string;
+    readonly madeAt: number;
+    readonly notAfter: number;
+    readonly identity: { readonly sign: string; readonly encrypt: string; readonly tls: string };
+    readonly pcrs: Readonly<Record<string, string>>;
+  };
+}
+
+/** Answer of `PUT /v1/manifest`. */
+export interface ManifestPutBody {
+  readonly hash: string;
+  readonly version: number;
+  readonly nodes: readonly { readonly node: string; readonly ok: boolean; readonly reason: string | null }[];
+}
+
+/** Answer of `GET /v1/manifest`. */
+export interface ManifestBody {
+  readonly hash: string;
+  readonly version: number;
+  /** The signed manifest, base64. */
+  readonly manifest: string;
+}

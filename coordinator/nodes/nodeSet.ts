@@ -1,0 +1,348 @@
+/**
+ * All nodes of the cluster and what is known of each: a poll with back-off, down at the first failure, up once its
+ * evidence was verified and its status read. Says who can take part with a key now, and of the others why not.
+ */
+import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
+import { equalBytes } from '../../wire/ids.ts';
+import type { KeyInfo, NodeStatus } from '../../wire/messages/node.ts';
+import type { NodeClient, Verified } from './nodeClient.ts';
+
+/** What is known of a node. `refused`: it answers, and its evidence or identity was refused. */
+export type NodeState = 'unknown' | 'up' | 'down' | 'refused';
+
+/** Why a node can't take part: a code of the catalogue and a sentence for people. */
+export interface Reason {
+  readonly code: string;
+  readonly sentence: string;
+}
+
+/** A node as it was last seen. */
+export interface NodeView {
+  readonly name: string;
+  readonly state: NodeState;
+  /** Why the state is `down` or `refused`. */
+  readonly reason: Reason | undefined;
+  /** Unix milliseconds of the last change of `state`. */
+  readonly since: number;
+  readonly lastSeenAt: number | undefined;
+  readonly verified: Verified | undefined;
+  readonly status: NodeStatus | undefined;
+  readonly keys: ReadonlyMap<string, KeyInfo>;
+  /** Round trip of a status call in milliseconds, smoothed. */
+  readonly latencyMs: number | undefined;
+  /** The node's clock minus ours in milliseconds, as far as one round trip can tell. */
+  readonly clockSkewMs: number | undefined;
+  /** Evidence made later lasted longer: the platform renews its certificates by itself. */
+  readonly renews: boolean;
+}
+
+/** What a key must look like on a node for the node to be usable. */
+export interface WantedKey {
+  readonly id: string;
+  readonly nodes: readonly string[];
+  /** `encodeKeyPublic` bytes that all holders must agree on. */
+  readonly public: Uint8Array;
+}
+
+/** Times of a {@link NodeSet}, in milliseconds. */
+export interface NodeSetOptions {
+  /** Between two looks at a healthy node. */
+  readonly pollMs: number;
+  /** First and longest wait before the next look at a node that is down. */
+  readonly backOffMs: readonly [first: number, longest: number];
+  /** The list of keys is read again at least this often. */
+  readonly keysEveryMs: number;
+}
+
+/** What a {@link NodeSet} needs. */
+export interface NodeSetModules {
+  readonly clients: readonly NodeClient[];
+  readonly now: () => number;
+  /** Told when something about a node changed: state, keys, phase. */
+  readonly onChange?: (view: NodeView) => void;
+}
+
+interface Entry {
+  readonly client: NodeClient;
+  view: NodeView;
+  failures: number;
+  keysAt: number;
+  /** Fingerprint of what the node said of its keys when the list was read. */
+  keysSeen: string;
+  timer: NodeJS.Timeout | undefined;
+  looking: Promise<void> | undefined;
+}
+
+/** The nodes of one cluster. */
+export class NodeSet {
+  readonly #entries: ReadonlyMap<string, Entry>;
+  readonly #options: NodeSetOptions;
+  readonly #modules: NodeSetModules;
+  #running = false;
+
+  constructor(options: NodeSetOptions, modules: NodeSetModules) {
+    this.#options = options;
+    this.#modules = modules;
+    const now = modules.now();
+    this.#entries = new Map(
+      modules.clients.map((client) => [
+        client.name,
+        {
+          client,
+          view: {
+            name: client.name,
+            state: 'unknown',
+            reason: undefined,
+            since: now,
+            lastSeenAt: undefined,
+            verified: undefined,
+            status: undefined,
+            keys: new Map(),
+            latencyMs: undefined,
+            clockSkewMs: undefined,
+            renews: false,
+          },
+          failures: 0,
+          keysAt: 0,
+          keysSeen: '',
+          timer: undefined,
+          looking: undefined,
+        },
+      ]),
+    );
+  }
+
+  /** Starts looking at all nodes; resolves after the first look at each, however it ended. */
+  async start(): Promise<void> {
+    this.#running = true;
+    await this.refresh();
+  }
+
+  /** Ends the polling and all connections. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    for (const entry of this.#entries.values()) {
+      clearTimeout(entry.timer);
+      entry.client.close();
+    }
+    await Promise.all([...this.#entries.values()].map(async ({ looking }) => looking));
+  }
+
+  names(): string[] {
+    return [...this.#entries.keys()];
+  }
+
+  views(): NodeView[] {
+    return [...this.#entries.values()].map(({ view }) => view);
+  }
+
+  view(name: string): NodeView | undefined {
+    return this.#entries.get(name)?.view;
+  }
+
+  /** @throws SymbolonError `coordinator/unknown-node`. */
+  client(name: string): NodeClient {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) {
+      throw new SymbolonError('coordinator/unknown-node', { node: name });
+    }
+    return entry.client;
+  }
+
+  /** Looks at one node, or at all, now; never throws. `keys` reads their list of keys again too. */
+  async refresh(name?: string, { keys = false } = {}): Promise<void> {
+    const wanted = [...this.#entries.values()].filter(
+      (entry) => name === undefined || entry.view.name === name,
+    );
+    await Promise.all(
+      wanted.map(async (entry) => {
+        // A look that began before this call may have read the state before the caller's change.
+        await entry.looking;
+        if (keys) {
+          entry.keysAt = 0;
+        }
+        await this.#look(entry);
+      }),
+    );
+  }
+
+  /** The manifest changed: all evidence is asked for anew. */
+  async reverify(): Promise<void> {
+    for (const { client } of this.#entries.values()) {
+      client.forget();
+    }
+    await this.refresh();
+  }
+
+  /** A call to a node failed on its connection: it is down at once, and looked at again soon. */
+  markDown(name: string, error: SymbolonError): void {
+    const entry = this.#entries.get(name);
+    if (entry?.view.state !== 'up') {
+      return;
+    }
+    this.#failed(entry, error);
+    this.#schedule(entry);
+  }
+
+  /** Why a node can't take part in anything now, or `undefined` where it can. */
+  whyNotReady(name: string): Reason | undefined {
+    const view = this.#entries.get(name)?.view;
+    if (view === undefined) {
+      return reasonOf(new SymbolonError('coordinator/unknown-node', { node: name }));
+    }
+    if (view.state !== 'up' || view.status === undefined) {
+      return (
+        view.reason ??
+        reasonOf(
+          new SymbolonError('coordinator/node-unreachable', {
+            node: name,
+            call: 'status',
+            reason: 'not looked at yet',
+          }),
+        )
+      );
+    }
+    const { phase, reason, detail } = view.status;
+    if (phase !== 'ready') {
+      const error = new SymbolonError('node/wrong-phase', { phase, wanted: ['ready'] });
+      return { code: reason ?? error.code, sentence: detail ?? error.message };
+    }
+    return undefined;
+  }
+
+  /** Why a node can't sign with a key now, or `undefined` where it can. */
+  whyNot(name: string, key: WantedKey): Reason | undefined {
+    const general = this.whyNotReady(name);
+    if (general !== undefined) {
+      return general;
+    }
+    const info = this.#entries.get(name)?.view.keys.get(key.id);
+    if (info?.state !== 'active') {
+      const code = info?.code;
+      const lacks = reasonOf(
+        new SymbolonError('coordinator/node-lacks-key', {
+          node: name,
+          key: key.id,
+          state: info?.state ?? 'absent',
+        }),
+      );
+      return code === undefined ? lacks : { code, sentence: lacks.sentence };
+    }
+    return equalBytes(info.public, key.public)
+      ? undefined
+      : reasonOf(new SymbolonError('coordinator/key-disagrees', { key: key.id, node: name }));
+  }
+
+  /** The nodes that can sign with a key now, fastest first. */
+  usableFor(key: WantedKey): string[] {
+    return key.nodes
+      .filter((name) => this.whyNot(name, key) === undefined)
+      .sort((a, b) => this.#cost(a) - this.#cost(b));
+  }
+
+  #cost(name: string): number {
+    return this.#entries.get(name)?.view.latencyMs ?? Number.MAX_SAFE_INTEGER;
+  }
+
+  #look(entry: Entry): Promise<void> {
+    entry.looking ??= this.#lookOnce(entry).finally(() => {
+      entry.looking = undefined;
+      this.#schedule(entry);
+    });
+    return entry.looking;
+  }
+
+  async #lookOnce(entry: Entry): Promise<void> {
+    const { client } = entry;
+    const { now } = this.#modules;
+    try {
+      const before = entry.view.verified;
+      const verified = await client.refresh();
+      const started = performance.now();
+      const status = await client.status();
+      const took = performance.now() - started;
+      if (status.node !== client.name) {
+        throw new SymbolonError('coordinator/node-answer', {
+          node: client.name,
+          call: 'GET /v1/status',
+          reason: 'the status of another node',
+        });
+      }
+      const seen = `${status.boot.join()}/${status.phase}/${Object.values(status.keys).join()}`;
+      let keys = entry.view.keys;
+      // A node tells its keys in phase ready only; before that its status says why it is not.
+      const due = seen !== entry.keysSeen || now() - entry.keysAt >= this.#options.keysEveryMs;
+      if (status.phase === 'ready' && due) {
+        keys = new Map((await client.keys()).map((key) => [key.id, key]));
+        entry.keysAt = now();
+        entry.keysSeen = seen;
+      }
+      entry.failures = 0;
+      const { latencyMs } = entry.view;
+      this.#set(entry, {
+        state: 'up',
+        reason: undefined,
+        lastSeenAt: now(),
+        verified,
+        status,
+        keys,
+        latencyMs: latencyMs === undefined ? took : latencyMs * 0.8 + took * 0.2,
+        clockSkewMs: Math.round(status.now - (now() - took / 2)),
+        renews:
+          entry.view.renews ||
+          (before !== undefined && verified.appraisal.notAfter > before.appraisal.notAfter),
+      });
+    } catch (error) {
+      this.#failed(entry, asSymbolon(error, client.name));
+    }
+  }
+
+  #failed(entry: Entry, error: SymbolonError): void {
+    entry.failures += 1;
+    const refused = error.code.startsWith('evidence/') || error.code === 'coordinator/node-identity';
+    this.#set(entry, { state: refused ? 'refused' : 'down', reason: reasonOf(error) });
+  }
+
+  #set(entry: Entry, change: Partial<NodeView>): void {
+    const before = entry.view;
+    const state = change.state ?? before.state;
+    const since = state === before.state ? before.since : this.#modules.now();
+    entry.view = { ...before, ...change, state, since };
+    const changed =
+      state !== before.state ||
+      entry.view.keys !== before.keys ||
+      entry.view.status?.phase !== before.status?.phase ||
+      entry.view.reason?.code !== before.reason?.code;
+    if (changed) {
+      this.#modules.onChange?.(entry.view);
+    }
+  }
+
+  #schedule(entry: Entry): void {
+    clearTimeout(entry.timer);
+    if (!this.#running) {
+      return;
+    }
+    const { pollMs, backOffMs } = this.#options;
+    const [first, longest] = backOffMs;
+    const wait =
+      entry.failures === 0 ? pollMs : Math.min(longest, first * 2 ** Math.min(entry.failures - 1, 16));
+    entry.timer = setTimeout(() => {
+      void this.#look(entry);
+    }, wait);
+    entry.timer.unref();
+  }
+}
+
+/** Code and sentence of an error of the catalogue. */
+export const reasonOf = (error: SymbolonError): Reason => ({ code: error.code, sentence: error.message });
+
+/** An error of the catalogue as it is; anything else is a mistake of this program and named so. */
+export const asSymbolon = (error: unknown, node: string): SymbolonError =>
+  isSymbolonError(error)
+    ? error
+    : new SymbolonError(
+        'coordinator/node-answer',
+        { node, call: 'unknown', reason: 'unexpected error' },
+        { cause: error },
+      );

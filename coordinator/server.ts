@@ -1,0 +1,335 @@
+/**
+ * The HTTP API: JSON over HTTP/1.1 on loopback. Every route but health and the API description needs an API key, which
+ * is checked before a body is read. What is signed was signed by the client: an API key lets its holder ask, and makes
+ * nothing valid.
+ */
+import swagger from '@fastify/swagger';
+import { createHash } from 'node:crypto';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
+import { catalogue } from '../wire/errors/index.ts';
+import { equalBytes, toHex } from '../wire/ids.ts';
+import { requestBytes, signedRequest } from '../wire/messages/request.ts';
+import { callerOf } from './apiKeys.ts';
+import type { CreateKeyBody, HealthBody, ManifestBody, ProblemBody, SignatureBody } from './api.ts';
+import type { Coordinator } from './coordinator.ts';
+import { parseStrictJson } from './json.ts';
+import type { Log } from './log.ts';
+import {
+  addressQuery,
+  answers,
+  bodyLimits,
+  idParams,
+  manifestBody,
+  nodeParams,
+  noQuery,
+  requestBody,
+  waitQuery,
+} from './schemas.ts';
+import type { ApiKeyRecord, Store } from './store/store.ts';
+
+/** What the API needs of a coordinator. */
+export type ApiCoordinator = Pick<
+  Coordinator,
+  | 'sign'
+  | 'createKey'
+  | 'signature'
+  | 'status'
+  | 'keys'
+  | 'keyBody'
+  | 'address'
+  | 'evidence'
+  | 'putManifest'
+  | 'manifest'
+  | 'metrics'
+  | 'nodes'
+>;
+
+/** What the API works with. */
+export interface ServerModules {
+  readonly coordinator: ApiCoordinator;
+  readonly store: Pick<Store, 'claimIdempotency'>;
+  /** All API keys in force. */
+  readonly apiKeys: () => readonly ApiKeyRecord[];
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+/** Longest wait for a result where the caller names none, in milliseconds. */
+const defaultWaitMs = 30_000;
+
+/** Routes that need no API key. */
+const open = new Set(['/v1/health', '/openapi.json']);
+
+/** Makes the API server; the caller lets it listen. */
+export async function makeServer(modules: ServerModules): Promise<FastifyInstance> {
+  const { coordinator, log } = modules;
+  const app = fastify({
+    logger: false,
+    bodyLimit: bodyLimits.request,
+    routerOptions: { maxParamLength: 64, ignoreTrailingSlash: false },
+    // A slow or silent client holds a connection, nothing else (T35).
+    connectionTimeout: 60_000,
+    requestTimeout: 30_000,
+    forceCloseConnections: true,
+    ajv: {
+      customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: false },
+    },
+  });
+  const callers = new WeakMap<FastifyRequest, string>();
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+    try {
+      done(null, parseStrictJson(String(body), 'body'));
+    } catch (error) {
+      done(error instanceof Error ? error : new Error('unreadable'));
+    }
+  });
+  app.setErrorHandler((error, request, reply) => {
+    sendProblem(asProblem(error, request), reply, modules);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    sendProblem(
+      new SymbolonError('coordinator/no-such-route', { method: methodOf(request) }),
+      reply,
+      modules,
+    );
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
+    if (open.has(request.routeOptions.url ?? '')) {
+      return;
+    }
+    // Before the body is read: what a stranger sends is never parsed (T34, T43).
+    const caller = callerOf(request.headers.authorization, modules.apiKeys());
+    if (caller === undefined) {
+      throw new SymbolonError('coordinator/unauthenticated', {});
+    }
+    callers.set(request, caller);
+    return Promise.resolve();
+  });
+
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'symbolon coordinator',
+        version: '1',
+        description:
+          'Bytes that a person compares are lower-case hexadecimal; documents that programs pass on are base64. Times are Unix milliseconds.',
+      },
+      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
+      security: [{ key: [] }],
+    },
+  });
+
+  /** Same key and same body: go on, the request id makes the answer the same. Another body: refused. */
+  const claim = async (request: FastifyRequest, body: string): Promise<void> => {
+    const header = request.headers['idempotency-key'];
+    if (header === undefined) {
+      return;
+    }
+    if (typeof header !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(header)) {
+      throw new SymbolonError('coordinator/bad-request', {
+        where: 'idempotency-key',
+        reason: '1 to 128 printable characters, once',
+      });
+    }
+    const route = `${request.method} ${request.routeOptions.url ?? ''}`;
+    const bodyHash = new Uint8Array(createHash('sha256').update(body).digest());
+    const known = await modules.store.claimIdempotency({
+      caller: callers.get(request) ?? '',
+      key: header,
+      route,
+      bodyHash,
+      createdAt: modules.now(),
+    });
+    if (known.route !== route || !equalBytes(known.bodyHash, bodyHash)) {
+      throw new SymbolonError('coordinator/idempotency-conflict', { route });
+    }
+  };
+
+  app.get(
+    '/v1/health',
+    { schema: { querystring: noQuery, security: [], response: answers('Health', 200) } },
+    () => {
+      const { canSign, until } = coordinator.status();
+      return { canSign, until } satisfies HealthBody;
+    },
+  );
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  app.get('/metrics', { schema: { querystring: noQuery, hide: true } }, (_request, reply) => {
+    const ready = (name: string): boolean => coordinator.nodes.whyNotReady(name) === undefined;
+    reply.type('text/plain; version=0.0.4; charset=utf-8');
+    return coordinator.metrics.text(coordinator.nodes.views(), ready, modules.now());
+  });
+  app.get('/v1/status', { schema: { querystring: noQuery, response: answers('Status', 200) } }, () =>
+    coordinator.status(),
+  );
+  app.get('/v1/keys', { schema: { querystring: noQuery, response: answers('Keys', 200) } }, () => ({
+    keys: coordinator.keys.list().map((key) => coordinator.keyBody(key)),
+  }));
+  app.get<{ Params: { id: string } }>(
+    '/v1/keys/:id',
+    { schema: { params: idParams, querystring: noQuery, response: answers('A key', 200) } },
+    ({ params }) => coordinator.keyBody(coordinator.keys.get(params.id)),
+  );
+  app.get<{ Params: { id: string }; Querystring: { chain?: string; network?: string } }>(
+    '/v1/keys/:id/address',
+    { schema: { params: idParams, querystring: addressQuery, response: answers('An address', 200) } },
+    ({ params, query }) => coordinator.address(params.id, query.chain, query.network),
+  );
+  app.get<{ Params: { node: string } }>(
+    '/v1/evidence/:node',
+    { schema: { params: nodeParams, querystring: noQuery, response: answers('Evidence', 200) } },
+    ({ params }) => coordinator.evidence(params.node),
+  );
+  app.get('/v1/manifest', { schema: { querystring: noQuery, response: answers('Manifest', 200) } }, () => {
+    const { hash, version, signed } = coordinator.manifest;
+    return {
+      hash: toHex(hash),
+      version,
+      manifest: Buffer.from(signed).toString('base64'),
+    } satisfies ManifestBody;
+  });
+  app.put<{ Body: { manifest: string } }>(
+    '/v1/manifest',
+    {
+      bodyLimit: bodyLimits.manifest,
+      schema: { body: manifestBody, querystring: noQuery, response: answers('Manifest', 200) },
+    },
+    ({ body }) => coordinator.putManifest(fromBase64(body.manifest, 'manifest')),
+  );
+  app.post<{ Body: { request: string }; Querystring: { wait?: string } }>(
+    '/v1/keys',
+    { schema: { body: requestBody, querystring: waitQuery, response: answers('Key creation', 201, 202) } },
+    async (request, reply) => {
+      const { body, query } = request;
+      const signed = fromBase64(body.request, 'request');
+      await claim(request, body.request);
+      const done = await finished(coordinator.createKey(signed), query.wait, log);
+      // The ceremony goes on; the same request asked again joins it.
+      return done === undefined
+        ? reply.status(202).send({ id: runningOf(signed).id, status: 'running' } satisfies CreateKeyBody)
+        : reply.status(201).send(done);
+    },
+  );
+  app.post<{ Body: { request: string }; Querystring: { wait?: string } }>(
+    '/v1/signatures',
+    { schema: { body: requestBody, querystring: waitQuery, response: answers('A signature', 200, 202) } },
+    async (request, reply) => {
+      const { body, query } = request;
+      const signed = fromBase64(body.request, 'request');
+      await claim(request, body.request);
+      const done = await finished(coordinator.sign(signed), query.wait, log);
+      return done === undefined
+        ? reply.status(202).send(runningOf(signed) satisfies SignatureBody)
+        : reply.status(200).send(done);
+    },
+  );
+  app.get<{ Params: { id: string } }>(
+    '/v1/signatures/:id',
+    { schema: { params: idParams, querystring: noQuery, response: answers('A signing job', 200) } },
+    ({ params }) => coordinator.signature(params.id),
+  );
+  await app.ready();
+  return app;
+}
+
+/** The result, or `undefined` where the wait ends before. The work goes on then, and its error is in the job. */
+async function finished<T>(work: Promise<T>, wait: string | undefined, log: Log): Promise<T | undefined> {
+  const ms = wait === undefined ? defaultWaitMs : Number(wait);
+  let timer: NodeJS.Timeout | undefined;
+  let left = false;
+  const limit = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => {
+      left = true;
+      resolve(undefined);
+    }, ms);
+  });
+  work.catch((error: unknown) => {
+    if (left) {
+      log('warn', 'late-failure', { code: isSymbolonError(error) ? error.code : 'coordinator/internal' });
+    }
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** How a request that was accepted stands while it runs. */
+function runningOf(signed: Uint8Array): SignatureBody {
+  const request = requestBytes.decode(signedRequest.decode(signed).request);
+  const key = request.action === 'sign' ? request.key : '';
+  return { id: toHex(request.id), status: 'running', key };
+}
+
+/** Bytes of canonical base64; another spelling of the same bytes is refused. */
+function fromBase64(text: string, where: string): Uint8Array {
+  const raw = Buffer.from(text, 'base64');
+  if (raw.toString('base64') !== text) {
+    throw new SymbolonError('coordinator/bad-request', { where, reason: 'not canonical base64' });
+  }
+  return new Uint8Array(raw);
+}
+
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+const methodOf = ({ method }: FastifyRequest): string => methods.find((one) => one === method) ?? 'other';
+
+/** The catalogue's error for what fastify or a route threw. */
+function asProblem(error: unknown, request: FastifyRequest): SymbolonError {
+  if (isSymbolonError(error)) {
+    return error;
+  }
+  const given = error as Partial<FastifyError>;
+  if (given.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    const limit = request.routeOptions.bodyLimit;
+    const size = Number(request.headers['content-length'] ?? limit + 1);
+    return new SymbolonError('wire/oversize', { what: 'body', size, limit }, { cause: error });
+  }
+  if (given.validation !== undefined) {
+    const [first] = given.validation;
+    return new SymbolonError('coordinator/bad-request', {
+      where: `${given.validationContext ?? 'request'}${first?.instancePath ?? ''}`,
+      reason: first?.message ?? 'does not fit the schema',
+    });
+  }
+  if (given.statusCode !== undefined && given.statusCode < 500) {
+    const where = given.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' ? 'content-type' : 'request';
+    const reason = where === 'content-type' ? 'must be application/json' : 'not a valid HTTP request';
+    return new SymbolonError('coordinator/bad-request', { where, reason }, { cause: error });
+  }
+  return new SymbolonError('coordinator/internal', {}, { cause: error });
+}
+
+function sendProblem(error: SymbolonError, reply: FastifyReply, { coordinator, log }: ServerModules): void {
+  coordinator.metrics.refused(error.code);
+  if (error.code === 'coordinator/internal') {
+    // The log gets the kind and the place of the mistake, never its message, which may quote what was sent.
+    const cause = error.cause instanceof Error ? error.cause : undefined;
+    log('error', 'internal', {
+      name: cause?.name,
+      at: cause?.stack
+        ?.split('\n')
+        .find((line) => line.trimStart().startsWith('at '))
+        ?.trim(),
+    });
+  }
+  const body: ProblemBody = {
+    type: `urn:symbolon:error:${error.code}`,
+    title: catalogue[error.code].what,
+    status: error.http,
+    code: error.code,
+    detail: error.message,
+    todo: error.todo,
+  };
+  void reply.status(error.http).type('application/problem+json').send(JSON.stringify(body));
+}

@@ -1,0 +1,354 @@
+/** The store on an embedded PostgreSQL: PGlite in a folder. */
+import { PGlite, type Results } from '@electric-sql/pglite';
+import { mkdirSync, renameSync, rmSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
+import { schemes } from '../../wire/ids.ts';
+import { lockFolder } from './lock.ts';
+import { migrations } from './migrations.ts';
+import type { ApiKeyRecord, IdempotencyRecord, Job, Store, StoredActivation, StoredKey } from './store.ts';
+
+/** Where the database is. */
+export interface PgliteStoreOptions {
+  /** Folder of the coordinator's database; made where absent, mode 0700. */
+  readonly folder: string;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+/**
+ * Opens the database of a folder, or makes it. The first start builds it under another name and renames it when it is
+ * whole, so a process killed meanwhile leaves nothing half-made under the final name.
+ * @throws SymbolonError `coordinator/store-locked`, `coordinator/store-newer`, `coordinator/store-broken`.
+ */
+export async function openPgliteStore({ folder }: PgliteStoreOptions): Promise<Store> {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw broken(error, 'make folder');
+  }
+  const unlock = lockFolder(folder);
+  let db: PGlite | undefined;
+  try {
+    db = await openDatabase(folder);
+    await migrate(db);
+    return new PgliteStore(db, unlock);
+  } catch (error) {
+    await db?.close().catch(() => undefined);
+    unlock();
+    throw isSymbolonError(error) ? error : broken(error, 'open');
+  }
+}
+
+async function openDatabase(folder: string): Promise<PGlite> {
+  const final = join(folder, 'pglite');
+  if (!existsSync(final)) {
+    const partial = join(folder, 'pglite.partial');
+    rmSync(partial, { recursive: true, force: true });
+    const fresh = await PGlite.create(partial);
+    await fresh.close();
+    renameSync(partial, final);
+  }
+  return PGlite.create(final);
+}
+
+async function migrate(db: PGlite): Promise<void> {
+  await db.exec('create table if not exists schema_version (version integer not null)');
+  const found = await db.query<{ version: number }>('select version from schema_version');
+  const version = found.rows[0]?.version ?? 0;
+  if (version > migrations.length) {
+    throw new SymbolonError('coordinator/store-newer', { found: version, known: migrations.length });
+  }
+  if (version === migrations.length) {
+    return;
+  }
+  // All steps and the new version in one transaction: a kill leaves the old version, whole.
+  await db.transaction(async (tx) => {
+    for (const step of migrations.slice(version)) {
+      await tx.exec(step);
+    }
+    await tx.exec('delete from schema_version');
+    await tx.query('insert into schema_version (version) values ($1)', [migrations.length]);
+  });
+}
+
+const broken = (cause: unknown, step: string): SymbolonError =>
+  new SymbolonError('coordinator/store-broken', { reason: step }, { cause });
+
+/** Runs SQL; errors of the database become `coordinator/store-broken`, without its texts, which may quote values. */
+async function guarded<T>(step: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw isSymbolonError(error) ? error : broken(error, step);
+  }
+}
+
+class PgliteStore implements Store {
+  readonly #db: PGlite;
+  readonly #unlock: () => void;
+  #closed = false;
+
+  constructor(db: PGlite, unlock: () => void) {
+    this.#db = db;
+    this.#unlock = unlock;
+  }
+
+  async addKey(key: StoredKey): Promise<void> {
+    await this.#query('add key', insertKey, keyValues(key));
+  }
+
+  async addPendingKey(key: StoredKey, confirmations: Uint8Array): Promise<void> {
+    await guarded('add pending key', () =>
+      this.#db.transaction(async (tx) => {
+        await tx.query(insertKey, keyValues({ ...key, state: 'pending' }));
+        await tx.query(
+          'insert into activations (key, confirmations) values ($1, $2) on conflict do nothing',
+          [key.id, confirmations],
+        );
+      }),
+    );
+  }
+
+  async keys(): Promise<StoredKey[]> {
+    const { rows } = await this.#query('keys', 'select * from keys order by created_at, id');
+    return rows.map(keyOf);
+  }
+
+  async activations(): Promise<StoredActivation[]> {
+    const { rows } = await this.#query(
+      'activations',
+      `select a.key, a.confirmations,
+         array(select node from activated d where d.key = a.key order by node) as done
+       from activations a order by a.key`,
+    );
+    return rows.map((row) => ({
+      key: textOf(row, 'key'),
+      confirmations: bytesOf(row, 'confirmations'),
+      done: textsOf(row, 'done'),
+    }));
+  }
+
+  async activatedBy(key: string, node: string): Promise<void> {
+    await this.#query(
+      'activated',
+      'insert into activated (key, node) values ($1, $2) on conflict do nothing',
+      [key, node],
+    );
+  }
+
+  async activate(key: string): Promise<void> {
+    await guarded('activate', () =>
+      this.#db.transaction(async (tx) => {
+        await tx.query(`update keys set state = 'active' where id = $1`, [key]);
+        await tx.query('delete from activations where key = $1', [key]);
+        await tx.query('delete from activated where key = $1', [key]);
+      }),
+    );
+  }
+
+  async addJob(
+    job: Omit<Job, 'state' | 'finishedAt' | 'outcome'>,
+  ): Promise<{ readonly job: Job; readonly added: boolean }> {
+    const { rows } = await this.#query(
+      'add job',
+      `insert into jobs (id, kind, request, hash, key, state, created_at, expires_at)
+       values ($1, $2, $3, $4, $5, 'running', $6, $7) on conflict do nothing returning *`,
+      [job.id, job.kind, job.request, job.hash, job.key ?? null, job.createdAt, job.expiresAt],
+    );
+    if (rows[0] !== undefined) {
+      return { job: jobOf(rows[0]), added: true };
+    }
+    const present = await this.job(job.id);
+    if (present === undefined) {
+      throw broken(undefined, 'add job');
+    }
+    return { job: present, added: false };
+  }
+
+  async restartJob(id: string): Promise<void> {
+    await this.#query(
+      'restart job',
+      `update jobs set state = 'running', finished_at = null, outcome = null where id = $1 and state = 'failed'`,
+      [id],
+    );
+  }
+
+  async finishJob(id: string, state: 'done' | 'failed', outcome: string, at: number): Promise<void> {
+    await this.#query(
+      'finish job',
+      `update jobs set state = $2, outcome = $3, finished_at = $4 where id = $1 and state <> 'done'`,
+      [id, state, outcome, at],
+    );
+  }
+
+  async job(id: string): Promise<Job | undefined> {
+    const { rows } = await this.#query('job', 'select * from jobs where id = $1', [id]);
+    return rows[0] === undefined ? undefined : jobOf(rows[0]);
+  }
+
+  async runningJobs(): Promise<Job[]> {
+    const { rows } = await this.#query(
+      'running jobs',
+      `select * from jobs where state = 'running' order by created_at, id`,
+    );
+    return rows.map(jobOf);
+  }
+
+  async claimIdempotency(record: IdempotencyRecord): Promise<IdempotencyRecord> {
+    await this.#query(
+      'claim idempotency key',
+      `insert into idempotency (caller, key, route, body_hash, created_at)
+       values ($1, $2, $3, $4, $5) on conflict do nothing`,
+      [record.caller, record.key, record.route, record.bodyHash, record.createdAt],
+    );
+    const { rows } = await this.#query(
+      'idempotency key',
+      'select * from idempotency where caller = $1 and key = $2',
+      [record.caller, record.key],
+    );
+    const [row] = rows;
+    if (row === undefined) {
+      throw broken(undefined, 'claim idempotency key');
+    }
+    return {
+      caller: textOf(row, 'caller'),
+      key: textOf(row, 'key'),
+      route: textOf(row, 'route'),
+      bodyHash: bytesOf(row, 'body_hash'),
+      createdAt: numberOf(row, 'created_at'),
+    };
+  }
+
+  async prune(before: number): Promise<void> {
+    await this.#query('prune', 'delete from idempotency where created_at < $1', [before]);
+    await this.#query('prune', `delete from jobs where state = 'failed' and finished_at < $1`, [before]);
+  }
+
+  async addApiKey(key: ApiKeyRecord): Promise<void> {
+    await this.#query(
+      'add api key',
+      `insert into api_keys (name, hash, created_at) values ($1, $2, $3)
+       on conflict (name) do update set hash = excluded.hash, created_at = excluded.created_at`,
+      [key.name, key.hash, key.createdAt],
+    );
+  }
+
+  async apiKeys(): Promise<ApiKeyRecord[]> {
+    const { rows } = await this.#query('api keys', 'select * from api_keys order by name');
+    return rows.map((row) => ({
+      name: textOf(row, 'name'),
+      hash: bytesOf(row, 'hash'),
+      createdAt: numberOf(row, 'created_at'),
+    }));
+  }
+
+  async removeApiKey(name: string): Promise<boolean> {
+    const { rows } = await this.#query(
+      'remove api key',
+      'delete from api_keys where name = $1 returning name',
+      [name],
+    );
+    return rows.length > 0;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) {
+      return;
+    }
+    this.#closed = true;
+    try {
+      await guarded('close', () => this.#db.close());
+    } finally {
+      this.#unlock();
+    }
+  }
+
+  #query(step: string, sql: string, values: readonly unknown[] = []): Promise<Results<Row>> {
+    return guarded(step, () => this.#db.query<Row>(sql, [...values]));
+  }
+}
+
+const insertKey = `insert into keys
+  (id, scheme, purpose, label, threshold, nodes, generation, created_at, public, state)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing`;
+
+const keyValues = (key: StoredKey): unknown[] => [
+  key.id,
+  key.scheme,
+  key.purpose,
+  key.label,
+  key.threshold,
+  [...key.nodes],
+  key.generation,
+  key.createdAt,
+  key.public,
+  key.state,
+];
+
+const unreadable = (column: string): SymbolonError =>
+  new SymbolonError('coordinator/store-broken', { reason: `column ${column}` });
+
+function textOf(row: Row, column: string): string {
+  const value = row[column];
+  if (typeof value !== 'string') {
+    throw unreadable(column);
+  }
+  return value;
+}
+function numberOf(row: Row, column: string): number {
+  const value = row[column];
+  const number = typeof value === 'bigint' || typeof value === 'string' ? Number(value) : value;
+  if (typeof number !== 'number' || !Number.isSafeInteger(number)) {
+    throw unreadable(column);
+  }
+  return number;
+}
+function bytesOf(row: Row, column: string): Uint8Array {
+  const value = row[column];
+  if (!(value instanceof Uint8Array)) {
+    throw unreadable(column);
+  }
+  return value;
+}
+function textsOf(row: Row, column: string): string[] {
+  const value = row[column];
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {
+    throw unreadable(column);
+  }
+  return value;
+}
+function oneOfTexts<const T extends string>(row: Row, column: string, wanted: readonly T[]): T {
+  const value = wanted.find((item) => item === row[column]);
+  if (value === undefined) {
+    throw unreadable(column);
+  }
+  return value;
+}
+const orAbsent = <T>(row: Row, column: string, read: (row: Row, column: string) => T): T | undefined =>
+  row[column] === null ? undefined : read(row, column);
+
+const keyOf = (row: Row): StoredKey => ({
+  id: textOf(row, 'id'),
+  scheme: oneOfTexts(row, 'scheme', schemes),
+  purpose: textOf(row, 'purpose'),
+  label: textOf(row, 'label'),
+  threshold: numberOf(row, 'threshold'),
+  nodes: textsOf(row, 'nodes'),
+  generation: numberOf(row, 'generation'),
+  createdAt: numberOf(row, 'created_at'),
+  public: bytesOf(row, 'public'),
+  state: oneOfTexts(row, 'state', ['pending', 'active']),
+});
+const jobOf = (row: Row): Job => ({
+  id: textOf(row, 'id'),
+  kind: oneOfTexts(row, 'kind', ['sign', 'key.create']),
+  request: bytesOf(row, 'request'),
+  hash: bytesOf(row, 'hash'),
+  key: orAbsent(row, 'key', textOf),
+  state: oneOfTexts(row, 'state', ['running', 'done', 'failed']),
+  createdAt: numberOf(row, 'created_at'),
+  expiresAt: numberOf(row, 'expires_at'),
+  finishedAt: orAbsent(row, 'finished_at', numberOf),
+  outcome: orAbsent(row, 'outcome', textOf),
+});
