@@ -310,12 +310,6 @@ export const daemonErrors = {
     todo: 'Run the image that was made for the platform, or set `platform` to `dev` on a development machine.',
     facts: facts<{ platform: string; here: readonly string[] }>(),
   },
-  'node/cannot-listen': {
-    http: 500,
-    what: 'The address of the node can not be listened on.',
-    todo: 'End the process that holds the address, or name another one in the configuration.',
-    facts: facts<{ address: string; reason: string }>(),
-  },
   'node/no-manifest': {
     http: 503,
     what: 'The node holds no manifest that it trusts, so it can say nothing about its cluster.',

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SymbolonError } from '../wire/errors/index.ts';
+import { nodeFiles } from './files/atomic.ts';
+import { SignerNode } from './node.ts';
+import { flipped } from './testing/cheat.ts';
+import { random, testCluster, testHsm } from './testing/cluster.ts';
+import { call, carry, forNode, makeKey, roundBody, signWith } from './testing/relay.ts';
+import { refusal } from './testing/refusal.ts';
+import { signSample } from './testing/sampleManifest.ts';
+
+const two = ['node-1', 'node-2'];
+
+test('given a token that answers late, when the node tries again, then it becomes ready by itself', async (t) => {
+  let attempts = 0;
+  const cluster = await testCluster(t, {
+    wait: false,
+    modules: (name, modules) => ({
+      ...modules,
+      connectHsm: () => {
+        attempts += 1;
+        return attempts < 3
+          ? Promise.reject(new SymbolonError('hsm/unavailable', { reason: 'not yet' }))
+          : Promise.resolve(testHsm(name));
+      },
+    }),
+  });
+  const { node } = cluster.node('node-1');
+  await node.settled();
+  assert.equal(node.phase.phase, 'ready');
+  assert.equal(node.phase.reason, undefined);
+});
+
+for (const [what, error] of [
+  ['T30: given a refused PIN', new SymbolonError('hsm/pin-refused', { reason: 'CKR_PIN_INCORRECT' })],
+  ['given another token', new SymbolonError('hsm/token-mismatch', { wanted: '1', found: '2' })],
+] as const) {
+  test(`${what}, when the node unlocks, then it stays sealed, says why, and never tries again`, async (t) => {
+    let attempts = 0;
+    const cluster = await testCluster(t, {
+      modules: (_name, modules) => ({
+        ...modules,
+        connectHsm: () => {
+          attempts += 1;
+          return Promise.reject(error);
+        },
+      }),
+    });
+    const { node } = cluster.node('node-1');
+    assert.equal(node.phase.phase, 'sealed');
+    assert.equal(node.phase.reason?.code, error.code);
+    await sleep(300);
+    assert.equal(attempts, cluster.names.length, 'one attempt a node');
+  });
+}
+
+test('T11: given a replay guard that is gone, when the node starts again, then it is frozen and says so', async (t) => {
+  const cluster = await testCluster(t);
+  await cluster.node('node-1').node.stop();
+  const journal = join(cluster.folder, 'node-1', 'store', 'replay.journal');
+  // Without the marker too: the folder of the keys says that the node has run before.
+  for (const lost of [journal, `${journal}.created`]) {
+    await rm(lost);
+    const { node } = await cluster.restart('node-1');
+    assert.equal(node.phase.phase, 'frozen');
+    assert.equal(node.phase.reason?.code, 'guard/missing');
+  }
+  await assert.rejects(call(cluster, 'node-1', 'open', random(10)), refusal('node/wrong-phase'));
+});
+
+test('given a manifest that is absent, broken or not trusted, when the node starts, then it is frozen', async (t) => {
+  const cluster = await testCluster(t);
+  const file = join(cluster.folder, 'node-1', 'manifest.cbor');
+  const write = (bytes: Uint8Array): Promise<void> => writeFile(file, bytes, { mode: 0o600 });
+  const renamed = cluster.manifest.nodes.map((one) => (one.index === 1 ? { ...one, name: 'node-0' } : one));
+  const cases: readonly [() => Promise<void>, RegExp][] = [
+    [() => rm(file), /^manifest\/absent$/],
+    [() => write(random(100)), /^manifest\/broken$/],
+    [() => write(flipped(cluster.signed, cluster.signed.length - 1)), /^manifest\//],
+    [
+      () => write(signSample({ ...cluster.manifest, version: 9 }, ['alice'])),
+      /^manifest\/not-enough-signatures$/,
+    ],
+    [() => write(signSample({ ...cluster.manifest, nodes: renamed })), /^node\/not-in-manifest$/],
+  ];
+  for (const [spoil, code] of cases) {
+    await spoil();
+    const { node } = await cluster.restart('node-1');
+    assert.equal(node.phase.phase, 'frozen');
+    assert.match(node.phase.reason?.code ?? '', code);
+  }
+});
+
+test('given a platform that this build does not have, when the node boots, then it ends by name', async (t) => {
+  const cluster = await testCluster(t);
+  const { config, modules } = cluster.node('node-1');
+  for (const platform of ['nitro', 'nitro-tpm', 'tpm2'] as const) {
+    await assert.rejects(
+      SignerNode.boot({ ...config, platform }, modules),
+      refusal('node/platform-not-here', { platform }),
+    );
+  }
+});
+
+test('T36: given a new manifest in the middle of a session, when its next round comes, then nothing leaves', async (t) => {
+  const cluster = await testCluster(t);
+  const key = await makeKey(cluster);
+  const { session, outputs } = await carry(cluster, cluster.sign({ key }), two, 1);
+  const next = signSample({ ...cluster.manifest, version: 2 });
+  await call(cluster, 'node-1', 'putManifest', next);
+  const body = roundBody(session, 2, forNode('node-1', outputs.get(1) ?? []));
+  await assert.rejects(call(cluster, 'node-1', 'round', body), refusal('gate/not-current'));
+  await assert.rejects(
+    call(cluster, 'node-1', 'putManifest', cluster.signed),
+    refusal('manifest/version-not-higher'),
+  );
+});
+
+test('T13: given a disk that does not take the mark, when the last round comes, then no share leaves and the node freezes', async (t) => {
+  let full = false;
+  const cluster = await testCluster(t, {
+    modules: (name, modules) =>
+      name === 'node-1'
+        ? {
+            ...modules,
+            files: nodeFiles((step) => {
+              if (full && step.path.includes('replay.journal')) {
+                throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+              }
+              return undefined;
+            }),
+          }
+        : modules,
+  });
+  const key = await makeKey(cluster);
+  const { session, outputs } = await carry(cluster, cluster.sign({ key }), two, 1);
+  full = true;
+  const body = roundBody(session, 2, forNode('node-1', outputs.get(1) ?? []));
+  await assert.rejects(call(cluster, 'node-1', 'round', body), refusal('guard/write-failed'));
+  const { node } = cluster.node('node-1');
+  assert.equal(node.phase.phase, 'frozen');
+  assert.equal(node.sessionCounts().open, 0);
+});
+
+test('T33: given a key that was made and used, when the logs are read, then no share is in them', async (t) => {
+  const cluster = await testCluster(t);
+  const key = await makeKey(cluster);
+  await signWith(cluster, cluster.sign({ key }), two);
+  const logs = cluster.names
+    .flatMap((name) => cluster.node(name).lines.map((line) => JSON.stringify(line)))
+    .join('\n');
+  assert.match(logs, /key-active/);
+  for (const name of cluster.names) {
+    const found = cluster.node(name).node.keystore().find(key);
+    assert.ok(found.kind === 'active');
+    for (const form of ['hex', 'base64', 'latin1'] as const) {
+      assert.ok(!logs.includes(Buffer.from(found.share.secret).toString(form)), `${name} ${form}`);
+    }
+  }
+});
+
+test('given a node that stops, when it is done, then its sessions failed and its shares are zeros', async (t) => {
+  const cluster = await testCluster(t);
+  const key = await makeKey(cluster);
+  await carry(cluster, cluster.sign({ key }), two, 1);
+  const { node } = cluster.node('node-1');
+  const found = node.keystore().find(key);
+  assert.ok(found.kind === 'active');
+  await node.stop();
+  assert.deepEqual(Buffer.from(found.share.secret), Buffer.alloc(32));
+  assert.equal(node.sessionCounts().open, 0);
+});

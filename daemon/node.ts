@@ -1,0 +1,379 @@
+/**
+ * The signer node, wired: identity, attester, manifest, replay guard, token and key store, sessions, phase. The server
+ * stands in front of it and is not part of it.
+ */
+import { join } from 'node:path';
+import type { Attester } from '../enclave/attester/index.ts';
+import { makeNodeIdentity } from '../enclave/channel/index.ts';
+import type { HsmLink } from '../hsm/index.ts';
+import type { Random } from '../threshold/index.ts';
+import { isSymbolonError, SymbolonError, type ErrorCode } from '../wire/errors/index.ts';
+import { equalBytes, toHex } from '../wire/ids.ts';
+import type { Platform } from '../wire/messages/manifest.ts';
+import type { DaemonConfig } from './config.ts';
+import type { Files } from './files/atomic.ts';
+import { Gate } from './gate.ts';
+import { openManifestStore, type ManifestStore, type VerifiedManifest } from './governance/manifest.ts';
+import { openReplayGuard, type ReplayGuard } from './guard/replayGuard.ts';
+import { openKeystore, type Keystore } from './keystore/keystore.ts';
+import { whereOf, type Log } from './log.ts';
+import { PhaseHolder } from './phase.ts';
+import { Sessions } from './sessions/service.ts';
+import { RefusalLog } from './status.ts';
+
+/** Configuration as far as a node needs it. */
+export type NodeConfig = Omit<DaemonConfig, 'listen'>;
+/** Opens the attester of a platform. */
+export type OpenAttester = (config: NodeConfig) => Promise<Attester>;
+
+/** What a node works with. */
+export interface NodeModules {
+  readonly files: Files;
+  readonly random: Random;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly log: Log;
+  readonly connectHsm: (options: { readonly socket: string; readonly timeoutMs: number }) => Promise<HsmLink>;
+  /** The attesters of this build, by platform. */
+  readonly attesters: Readonly<Partial<Record<Platform, OpenAttester>>>;
+}
+
+/** Longest time of one call to the HSM process, in milliseconds. */
+const hsmTimeoutMs = 5_000;
+/** Waits between attempts to reach the HSM process: doubling from the first to the last, in milliseconds. */
+const backOffMs = { first: 50, last: 5_000 };
+/** How often sessions over their deadline are swept, in milliseconds. */
+const sweepMs = 1_000;
+/**
+ * What may pass by itself: the HSM process is restarted by its supervisor. A refused PIN or another token does not, and
+ * each further try can lock the token (T30).
+ */
+const passing: readonly ErrorCode[] = ['hsm/unavailable', 'hsm/token-failed', 'hsm/token-absent'];
+
+/** A node. */
+export class SignerNode {
+  readonly name: string;
+  readonly phase: PhaseHolder;
+  readonly attester: Attester;
+  readonly gate: Gate;
+  readonly refusals = new RefusalLog();
+  /** Unix milliseconds. */
+  readonly startedAt: number;
+  readonly now: () => number;
+  readonly #config: NodeConfig;
+  readonly #modules: NodeModules;
+  readonly #stopping = new AbortController();
+  #manifest: ManifestStore | undefined;
+  #hsm: HsmLink | undefined;
+  #guard: ReplayGuard | undefined;
+  #keystore: Keystore | undefined;
+  #sessions: Sessions | undefined;
+  #sweeper: NodeJS.Timeout | undefined;
+  #unlocking: Promise<void> = Promise.resolve();
+
+  private constructor(config: NodeConfig, modules: NodeModules, attester: Attester) {
+    this.name = config.node;
+    this.#config = config;
+    this.#modules = modules;
+    this.attester = attester;
+    this.now = modules.now;
+    this.startedAt = modules.now();
+    this.phase = new PhaseHolder((view) => {
+      const { reason } = view;
+      modules.log(reason === undefined ? 'info' : 'warn', view.phase === 'ready' ? 'ready' : 'phase', {
+        node: config.node,
+        phase: view.phase,
+        ...(reason ?? {}),
+      });
+    });
+    this.gate = new Gate(
+      { node: config.node, identity: makeNodeIdentity({ now: modules.now, random: modules.random }) },
+      {
+        phase: this.phase,
+        manifest: () => this.manifest(),
+        guard: { burn: (use) => this.#require(this.#guard).burn(use) },
+        now: modules.now,
+      },
+    );
+  }
+
+  /**
+   * Boots a node: a fresh identity, the attester, the manifest, the replay guard. It then unlocks its keys on its own;
+   * {@link SignerNode.phase} says how far it is. A broken manifest or guard gives a frozen node that says why.
+   * @throws SymbolonError `node/platform-not-here`, `attester/*`.
+   */
+  static async boot(config: NodeConfig, modules: NodeModules): Promise<SignerNode> {
+    const open = modules.attesters[config.platform];
+    if (open === undefined) {
+      throw new SymbolonError('node/platform-not-here', {
+        platform: config.platform,
+        here: Object.keys(modules.attesters),
+      });
+    }
+    const node = new SignerNode(config, modules, await open(config));
+    try {
+      await node.#openManifest();
+      await node.#openGuard();
+      node.#sweeper = setInterval(() => {
+        node.#sessions?.table.sweep();
+      }, sweepMs).unref();
+      node.#unlocking = node.#unlock();
+    } catch (error) {
+      if (!isSymbolonError(error)) {
+        throw error;
+      }
+      node.#freeze(error);
+    }
+    return node;
+  }
+
+  /** The manifest in force. @throws SymbolonError `node/no-manifest`. */
+  manifest(): VerifiedManifest {
+    if (this.#manifest === undefined) {
+      throw new SymbolonError('node/no-manifest', {});
+    }
+    return this.#manifest.current;
+  }
+
+  /** The manifest in force, if there is one. */
+  manifestOrNone(): VerifiedManifest | undefined {
+    return this.#manifest?.current;
+  }
+
+  /** The session calls. @throws SymbolonError `node/wrong-phase` before the keys are open. */
+  sessions(): Sessions {
+    return this.#require(this.#sessions);
+  }
+
+  /** The key store. @throws SymbolonError `node/wrong-phase` before it is open. */
+  keystore(): Keystore {
+    return this.#require(this.#keystore);
+  }
+
+  /** Keys by state; zeros before the key store is open. */
+  keyCounts(): ReturnType<Keystore['counts']> {
+    return this.#keystore?.counts() ?? { active: 0, pending: 0, broken: 0 };
+  }
+
+  /** Sessions by state; zeros before the node is ready. */
+  sessionCounts(): ReturnType<Sessions['table']['counts']> {
+    return this.#sessions?.table.counts() ?? { open: 0, finished: 0, failed: 0 };
+  }
+
+  /** Puts a signed manifest in force. @throws SymbolonError `manifest/*`, `wire/*`, `store/write-failed`. */
+  async replaceManifest(signed: Uint8Array): Promise<void> {
+    if (this.#manifest === undefined) {
+      throw new SymbolonError('node/no-manifest', {});
+    }
+    const { changed, current } = await this.#manifest.replace(signed);
+    if (changed) {
+      this.#modules.log('info', 'manifest-changed', { version: current.version });
+    }
+  }
+
+  /** Resolves when the node is ready, or will not become so by itself. */
+  async settled(): Promise<void> {
+    await this.#unlocking;
+  }
+
+  /** Ends the node: sessions fail, every secret is wiped, files are closed. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    clearInterval(this.#sweeper);
+    this.#sessions?.close(new SymbolonError('session/aborted', { reason: 'the node stops' }));
+    await this.#unlocking;
+    await this.#keystore?.close();
+    await this.#guard?.close();
+    await this.#hsm?.close();
+  }
+
+  #require<T>(part: T | undefined): T {
+    if (part === undefined) {
+      throw new SymbolonError('node/wrong-phase', { phase: this.phase.phase, wanted: ['ready'] });
+    }
+    return part;
+  }
+
+  async #openManifest(): Promise<void> {
+    const { file, anchor } = this.#config.manifest;
+    const opened = await openManifestStore({ file, anchor }, { files: this.#modules.files });
+    if (opened.kind !== 'open') {
+      throw opened.refusal;
+    }
+    const { manifest } = opened.store.current;
+    const { node, cluster, platform } = this.#config;
+    const differs = (field: string, wanted: string, got: string): SymbolonError =>
+      new SymbolonError('node/not-in-manifest', { field, wanted, got });
+    if (!equalBytes(manifest.cluster, cluster)) {
+      throw differs('cluster', toHex(cluster), toHex(manifest.cluster));
+    }
+    const entry = manifest.nodes.find((one) => one.name === node);
+    if (entry === undefined) {
+      throw differs('node', node, 'absent');
+    }
+    if (entry.platform !== platform) {
+      throw differs('platform', platform, entry.platform);
+    }
+    this.#manifest = opened.store;
+  }
+
+  /**
+   * The guard before the keys: a guard that is gone is told from a first start by the key store's folder, which is made
+   * after it (T11).
+   */
+  async #openGuard(): Promise<void> {
+    const { files, now } = this.#modules;
+    const { folder } = this.#config.store;
+    await files.makeFolder(folder);
+    const keys = await files.list(join(folder, 'keys'));
+    this.#guard = await openReplayGuard(
+      { file: join(folder, 'replay.journal'), mustExist: keys.kind !== 'absent' },
+      { files, now },
+    );
+    this.#logRecovered(this.#guard.recovered);
+  }
+
+  async #unlock(): Promise<void> {
+    let wait = backOffMs.first;
+    while (!this.#stopping.signal.aborted) {
+      const end = await this.#tryUnlock();
+      if (end === 'done') {
+        return;
+      }
+      await this.#delay(wait);
+      wait = Math.min(wait * 2, backOffMs.last);
+    }
+  }
+
+  async #tryUnlock(): Promise<'done' | 'again'> {
+    const { connectHsm, files, random, now } = this.#modules;
+    try {
+      const {
+        hsm: { socket },
+        store,
+        cluster,
+        node,
+      } = this.#config;
+      const link = await this.#unlessStopping(connectHsm({ socket, timeoutMs: hsmTimeoutMs }));
+      if (link === undefined) {
+        return 'done';
+      }
+      this.#hsm = link;
+      this.phase.enter('unlocking');
+      const keystore = await openKeystore(
+        { folder: join(store.folder, 'keys'), cluster, node },
+        { files, hsm: this.#hsm, random, now },
+      );
+      this.#keystore = keystore;
+      this.#logRecovered(keystore.recovered);
+      for (const { code, detail } of keystore.broken()) {
+        this.#modules.log('error', 'key-broken', { code, detail });
+        // In the status too: a record is refused by name, like a peer.
+        this.refusals.add(now(), this.name, { code, message: detail });
+      }
+      this.#sessions = this.#makeSessions(keystore);
+      if (!this.#stopping.signal.aborted) {
+        this.phase.enter('ready');
+      }
+      return 'done';
+    } catch (error) {
+      return this.#notUnlocked(error);
+    }
+  }
+
+  async #notUnlocked(error: unknown): Promise<'done' | 'again'> {
+    await this.#hsm?.close();
+    this.#hsm = undefined;
+    const known = isSymbolonError(error) ? error : this.#unknown(error);
+    if (!known.code.startsWith('hsm/')) {
+      // The store itself can't be used: trying again changes nothing.
+      this.#freeze(known);
+      return 'done';
+    }
+    if (this.phase.phase === 'unlocking') {
+      this.phase.enter('sealed', known);
+    } else if (this.phase.reason?.detail !== known.message) {
+      this.phase.stay(known);
+    }
+    return passing.includes(known.code) ? 'again' : 'done';
+  }
+
+  #makeSessions(keystore: Keystore): Sessions {
+    const { random, now, log } = this.#modules;
+    return new Sessions({
+      node: this.name,
+      gate: this.gate,
+      attester: this.attester,
+      keystore,
+      guard: this.#require(this.#guard),
+      manifest: () => this.manifest(),
+      random,
+      now,
+      log,
+      refused: (peer, error) => {
+        const { code, detail } = this.refusals.add(now(), peer, error);
+        log('warn', 'peer-refused', { peer, code, detail });
+      },
+      fatal: (error) => {
+        this.#freeze(error);
+      },
+    });
+  }
+
+  #freeze(error: SymbolonError): void {
+    if (this.phase.phase !== 'frozen') {
+      this.phase.enter('frozen', error);
+      this.#sessions?.close(error);
+    }
+  }
+
+  #unknown(error: unknown): SymbolonError {
+    const id = toHex(this.#modules.random(8));
+    this.#modules.log('error', 'internal', { id, where: whereOf(error) });
+    return new SymbolonError('node/internal', { id }, { cause: error });
+  }
+
+  #logRecovered(sentences: readonly string[]): void {
+    for (const detail of sentences) {
+      this.#modules.log('warn', 'recovered', { detail });
+    }
+  }
+
+  /** The link; `undefined` where the node stops before it is there. One that comes too late is closed. */
+  async #unlessStopping(connecting: Promise<HsmLink>): Promise<HsmLink | undefined> {
+    const link = await untilAborted(connecting, this.#stopping.signal);
+    if (link === undefined) {
+      void connecting.then(
+        (late) => late.close(),
+        () => undefined,
+      );
+    }
+    return link;
+  }
+
+  /** Waits, or less where the node stops. */
+  async #delay(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const passed = new Promise((resolve) => {
+      timer = setTimeout(resolve, ms);
+    });
+    await untilAborted(passed, this.#stopping.signal);
+    clearTimeout(timer);
+  }
+}
+
+/** What `work` gives, or `undefined` as soon as `signal` says so. Leaves no listener behind. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  let stop = (): void => undefined;
+  const stopped = new Promise<undefined>((resolve) => {
+    stop = () => {
+      resolve(undefined);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, stopped]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

@@ -1,0 +1,75 @@
+/** What a session is opened with, works with and is delivered, and which refusals end it. The session itself is in session.ts. */
+import type { Attester } from '../../enclave/attester/index.ts';
+import type { ErrorCode, Fact, SymbolonError } from '../../wire/errors/index.ts';
+import type { Challenge, Envelope } from '../../wire/messages/session.ts';
+import type { Gate, GateSession } from '../gate.ts';
+import type { VerifiedRequest } from '../governance/authority.ts';
+import type { VerifiedManifest } from '../governance/manifest.ts';
+import type { GivenEvidence } from './peers.ts';
+import type { Rounds } from './rounds.ts';
+import type { Session } from './session.ts';
+
+/** States of a session, in order. A finished or failed one stays so. */
+export const sessionStates = ['open', 'attested', 'running', 'finished', 'failed'] as const;
+/** A state of {@link sessionStates}. */
+export type SessionState = (typeof sessionStates)[number];
+
+/**
+ * Refusals of a delivery after which the session can't go on: what they say is signed by the participant, or is about
+ * evidence, which is made once. All other refusals of a delivery leave the session as it was.
+ */
+export const endsSession: readonly ErrorCode[] = [
+  'gate/peer-refused',
+  'round/equivocation',
+  'round/split-view',
+  'round/peer-cheated',
+];
+
+/** A participant: its name, and its index in every key of the cluster. */
+export interface Participant {
+  readonly name: string;
+  readonly index: number;
+}
+
+/** What a session is opened with, all of it checked. */
+export interface SessionOptions {
+  /** Name of the client that carries the session: nobody else can touch it. */
+  readonly relay: string;
+  readonly verified: VerifiedRequest;
+  readonly key: GateSession['key'];
+  /** Generation of the key, 0 where there is none yet. */
+  readonly generation: number;
+  readonly manifest: VerifiedManifest;
+  /** Sorted by name, this node included. */
+  readonly participants: readonly Participant[];
+  /** This node's challenge. */
+  readonly challenge: Challenge;
+  /** Unix milliseconds. */
+  readonly deadline: number;
+  readonly rounds: Rounds;
+}
+/** What a session works with. */
+export interface SessionModules {
+  readonly gate: Gate;
+  readonly attester: Pick<Attester, 'makeEvidence'>;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Told of each participant whose evidence was refused. */
+  readonly refused: (peer: string, error: SymbolonError) => void;
+  /** Told once, when the session ends; `failure` is absent where it ended well. */
+  readonly ended: (session: Session, failure?: SymbolonError) => void;
+}
+
+/** A round as the relay delivers it. */
+export interface Delivery {
+  readonly round: number;
+  readonly evidence: readonly GivenEvidence[];
+  readonly envelopes: readonly Envelope[];
+}
+
+/** The participant that an error names. */
+export function peerOf(error: SymbolonError): string | undefined {
+  const facts: Readonly<Record<string, Fact>> = error.facts;
+  const peer = facts['peer'];
+  return typeof peer === 'string' && peer !== '' ? peer : undefined;
+}

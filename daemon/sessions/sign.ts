@@ -1,0 +1,68 @@
+/** The two rounds of FROST signing (RFC 9591 section 5), one run of them. The coordinator aggregates and verifies. */
+import {
+  commit,
+  signShare,
+  wipe,
+  type KeyShare,
+  type Nonces,
+  type Random,
+  type Tweak,
+} from '../../threshold/index.ts';
+import { SymbolonError } from '../../wire/errors/index.ts';
+import type { Payload } from '../../wire/messages/request.ts';
+import type { Outgoing, RoundInput, Rounds } from './rounds.ts';
+
+/** What FROST signs for a payload: the message bytes, and the tweak of the key. */
+export function signedMessage(payload: Payload): {
+  readonly message: Uint8Array;
+  readonly tweak: Tweak;
+} {
+  switch (payload.kind) {
+    case 'message':
+      return { message: payload.message, tweak: 'none' };
+    case 'bip340-digest':
+      return { message: payload.digest, tweak: 'none' };
+    case 'bip341-key-spend':
+      return { message: payload.digest, tweak: 'bip341' };
+  }
+}
+
+/** A run of signing. `share` stays the key store's. */
+export function signRounds(
+  opts: { readonly share: KeyShare; readonly payload: Payload },
+  modules: { readonly random: Random },
+): Rounds {
+  const { share } = opts;
+  const { message, tweak } = signedMessage(opts.payload);
+  // T12: the nonces exist here and nowhere else, from round 1 until they are used or the session ends.
+  let held: { readonly nonces: Nonces; readonly commitment: Uint8Array } | undefined;
+
+  const drop = (): void => {
+    if (held !== undefined) {
+      wipe(held.nonces);
+      held = undefined;
+    }
+  };
+  const step = (round: number, input: RoundInput): readonly Outgoing[] => {
+    if (round === 1) {
+      held = commit({ share, random: modules.random });
+      return [{ payload: held.commitment }];
+    }
+    if (round !== 2 || held === undefined) {
+      throw new SymbolonError('round/out-of-order', { expected: held === undefined ? 1 : 2, got: round });
+    }
+    const commitments = new Map(input.broadcasts).set(share.index, held.commitment);
+    const { nonces } = held;
+    try {
+      return [{ payload: signShare({ share, nonces, commitments, message, tweak }) }];
+    } finally {
+      drop();
+    }
+  };
+  return {
+    last: 2,
+    sendsPairwise: () => false,
+    step: (round, input) => Promise.resolve(step(round, input)),
+    wipe: drop,
+  };
+}
