@@ -251,11 +251,17 @@ class Connection {
       chunk.fill(0);
       return;
     }
+    let bodies: readonly Uint8Array[] = [];
     try {
-      for (const body of this.#reader.push(chunk)) {
+      bodies = this.#reader.push(chunk);
+      for (const body of bodies) {
         this.#reply(body);
       }
     } catch (cause) {
+      // What came behind the bad answer may be key material too.
+      for (const body of bodies) {
+        body.fill(0);
+      }
       this.drop(new SymbolonError('hsm/bad-frame', { reason: 'answer is not of the protocol' }, { cause }));
     }
   }

@@ -24,7 +24,7 @@ import { probe } from './probe.ts';
 import { softHsm2, type Profile } from './profiles.ts';
 import { checkProtection, findWrappingKey, login, openSession } from './token.ts';
 import type { Random } from './random.ts';
-import { publicKeyHash } from './wrapping.ts';
+import { openWrappingKey, publicKeyHash } from './wrapping.ts';
 
 /** What the enrolment process is asked for; nothing of it is secret. */
 export interface EnrolOrder {
@@ -99,8 +99,10 @@ function makeProfile(
   const keyId = toHex(id);
   for (const algorithm of order.algorithms) {
     const made = makeWrappingKey(cryptoki, session, softHsm2, algorithm, order.keyLabel, id);
-    const key = { cryptoki, session, key: made.key, algorithm };
+    let hash: Uint8Array | undefined;
     try {
+      const key = openWrappingKey(cryptoki, session, made.key, algorithm);
+      hash = publicKeyHash(key);
       probe(key, random);
     } catch (error) {
       if (!(error instanceof VendorError) && !isSymbolonError(error, 'hsm/probe-failed')) {
@@ -112,7 +114,6 @@ function makeProfile(
     // As the HSM process will look for it: one object, protected.
     const found = findWrappingKey(cryptoki, session, order.keyLabel, keyId, algorithm);
     checkProtection(cryptoki, session, found, keyId);
-    const hash = publicKeyHash(key);
     return {
       v: 1,
       module: order.module,

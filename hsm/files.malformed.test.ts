@@ -99,6 +99,9 @@ test('duplicate fields, deep nesting, ill-formed UTF-8 and __proto__ are broken;
     '{"a":1,"b":"x","__proto__":{}}',
     `${'['.repeat(4_000)}${']'.repeat(4_000)}`,
     '{"a":1,"b":"x"} {}',
+    // A number is no text, whole or not.
+    '{"a":1,"b":1}',
+    '{"a":1,"b":1.5}',
     '',
   ]) {
     assert.equal(parse(source).state, 'broken', source.slice(0, 40));

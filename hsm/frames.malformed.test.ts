@@ -162,6 +162,12 @@ test('T34: a length above the cap is refused before its body is kept', () => {
   });
 });
 
+test('T33: given a frame behind which a bad one comes in the same chunk, then nothing of the chunk is left', () => {
+  const chunk = Buffer.concat([frame(new Uint8Array(32).fill(7)), prefixOf(0)]);
+  assert.throws(() => new FrameReader().push(chunk), { code: 'hsm/bad-frame' });
+  assert.ok(chunk.every((byte) => byte === 0));
+});
+
 test('any bytes as request or reply are refused by a code of the wire', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (raw) => {

@@ -121,7 +121,7 @@ export function presentTokens({ lib, ck }: Cryptoki): PresentToken[] {
 }
 
 /** PKCS#11 pads fixed text fields with blanks; some modules end them with zero bytes. */
-const unpad = (field: string): string => field.replace(/[\0 ]+$/, '');
+export const unpad = (field: string): string => field.replace(/[\0 ]+$/, '');
 
 /** Handles of at most 16 objects that match all attributes. */
 export function findObjects({ lib }: Cryptoki, session: Handle, template: Template): Handle[] {

@@ -3,7 +3,7 @@ import {
   catalogue,
   isSymbolonError,
   SymbolonError,
-  type ErrorCode,
+  type ErrorCode, type FactsOf,
   type Fact,
 } from '../wire/errors/index.ts';
 import { bool, list, optional, record, text, uint, type TypeOf } from '../wire/shape.ts';
@@ -54,5 +54,6 @@ export function fromProblem(problem: Problem): SymbolonError {
   const facts = Object.fromEntries(
     problem.facts.map((fact) => [fact.name, fact.text ?? fact.number ?? fact.flag ?? fact.texts ?? '']),
   );
-  return new SymbolonError(problem.code as ErrorCode, facts);
+  // The shape bounds every fact; which facts a code carries is the sender's word, and only people read them.
+  return new SymbolonError(problem.code as ErrorCode, facts as FactsOf<ErrorCode>);
 }

@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +17,7 @@ import { fromHex } from '../wire/ids.ts';
 import { connectHsm, exitCodes, mayRestart, openRecord, sealRecord, type SealContext } from './index.ts';
 import { makeWrappingKey } from './keygen.ts';
 import { call, findObjects, loadCryptoki, presentTokens, type Cryptoki, type Handle } from './pkcs11.ts';
-import { softHsm2 } from './profiles.ts';
+import { readProfile, softHsm2 } from './profiles.ts';
 import { refusalFile } from './refusal.ts';
 import {
   noSoftHsm,
@@ -113,6 +114,21 @@ test(
     const mended = await startHsm(t, node.root, env);
     assert.ok(mended.ready, mended.output());
     assert.equal(existsSync(refusalFile(node.socket)), false);
+  },
+);
+
+test(
+  'T30: given a wrong PIN and a socket folder where its refusal can not be kept, then the token is not asked',
+  { skip: noSoftHsm },
+  async (t) => {
+    const node = await testNode(t);
+    writePin(node.folder, 'a-wrong-pin-0123');
+    writeConfig(node.folder, { socket: 'absent/hsm.sock' });
+    for (let i = 0; i < 2; i += 1) {
+      const refused = await refusedHsm(t, node.root);
+      assert.match(refused.output, /"code":"hsm\/config-broken"/);
+      assert.equal(sawWrongPin(node), false, 'the token saw the wrong PIN');
+    }
   },
 );
 
@@ -369,6 +385,33 @@ test(
     const link = await connect(node);
     await link.probe();
     await link.close();
+  },
+);
+
+test(
+  'given a file that is no socket in the place of the socket, then the process is refused and the file stays',
+  { skip: noSoftHsm },
+  async (t) => {
+    const node = await testNode(t);
+    writeConfig(node.folder, { socket: 'hsm/profile.json' });
+    const refused = await refusedHsm(t, node.root);
+    assert.equal(refused.code, exitCodes.badSetup);
+    assert.deepEqual(readProfile(join(node.folder, 'profile.json')), node.profile);
+  },
+);
+
+test(
+  'given a link in the place of the refusal, then what it points to is not written',
+  { skip: noSoftHsm },
+  async (t) => {
+    const node = await testNode(t);
+    writePin(node.folder, 'a-wrong-pin-0123');
+    const precious = join(node.root, 'precious');
+    writeFileSync(precious, 'as it was');
+    symlinkSync(precious, `${refusalFile(node.socket)}.new`);
+    await refusedHsm(t, node.root);
+    assert.equal(readFileSync(precious, 'latin1'), 'as it was');
+    await assert.rejects(connect(node), { code: 'hsm/pin-refused' });
   },
 );
 

@@ -12,7 +12,7 @@ import { toCatalogue } from './pkcs11.ts';
 import { readPinFile } from './pinFile.ts';
 import { readProfile } from './profiles.ts';
 import { clearRefusal, readRefusal, writeRefusal } from './refusal.ts';
-import { serveHsm, type HsmServer } from './server.ts';
+import { checkSocketFolder, serveHsm, type HsmServer } from './server.ts';
 import { openToken, type Token } from './token.ts';
 import type { Random } from './random.ts';
 
@@ -70,6 +70,8 @@ export async function runHsmProcess(
   let pinMark: string | undefined;
   let token: Token | undefined;
   try {
+    // Before the PIN is shown to the token: where the socket can't be, a refusal of the PIN can't be marked either (T30).
+    checkSocketFolder(place.socket);
     const profile = readProfile(place.profile);
     token = openToken(
       profile,

@@ -68,6 +68,20 @@ export class FrameReader {
    */
   push(chunk: Uint8Array): Uint8Array[] {
     const bodies: Uint8Array[] = [];
+    try {
+      this.#cut(chunk, bodies);
+      return bodies;
+    } catch (error) {
+      for (const body of bodies) {
+        body.fill(0);
+      }
+      throw error;
+    } finally {
+      chunk.fill(0);
+    }
+  }
+
+  #cut(chunk: Uint8Array, bodies: Uint8Array[]): void {
     let at = 0;
     while (at < chunk.length) {
       const wanted = this.#held < prefix ? prefix : prefix + this.#view.getUint32(0);
@@ -82,8 +96,6 @@ export class FrameReader {
         this.wipe();
       }
     }
-    chunk.fill(0);
-    return bodies;
   }
 
   /** Forgets what was held. */

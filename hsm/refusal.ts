@@ -32,8 +32,11 @@ export function writeRefusal(socket: string, error: unknown, pinMark: string | u
     at: now,
   };
   const file = refusalFile(socket);
-  writeFileSync(`${file}.new`, `${JSON.stringify(refusal)}\n`, { mode: 0o600, flush: true });
-  renameSync(`${file}.new`, file);
+  const draft = `${file}.new`;
+  rmSync(draft, { force: true });
+  // Made anew, never opened: the folder may be one that others can write (`hsm/socket-exposed`), and a link in it theirs.
+  writeFileSync(draft, `${JSON.stringify(refusal)}\n`, { mode: 0o600, flush: true, flag: 'wx' });
+  renameSync(draft, file);
 }
 
 /** Reads the refusal file; a broken one says nothing. */

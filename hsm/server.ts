@@ -3,9 +3,10 @@
  * one after the other, whoever asks. A bad frame closes its connection only; an error of the token ends the process,
  * after the answer that names it.
  */
-import { chmodSync, rmSync, statSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { statSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { listenOn } from '../enclave/address/index.ts';
 import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
 import type { Log } from './log.ts';
 import type { KeyMaterial } from './material.ts';
@@ -46,8 +47,7 @@ export async function serveHsm(
   opts: { readonly socket: string; readonly node: string },
   modules: ServerModules,
 ): Promise<HsmServer> {
-  checkFolder(opts.socket);
-  await removeStale(opts.socket);
+  checkSocketFolder(opts.socket);
   const startedAt = modules.now();
   const state = { operations: 0, failed: false };
   const sockets = new Set<Socket>();
@@ -58,7 +58,10 @@ export async function serveHsm(
   });
   server.maxConnections = maxConnections;
   await listen(server, opts.socket);
-  chmodSync(opts.socket, 0o600);
+  server.on('error', () => {
+    // accept(2) ran out of descriptors: that caller is lost, the process goes on.
+    modules.log('error', 'not-accepted');
+  });
   return {
     close: () =>
       new Promise((done) => {
@@ -220,7 +223,21 @@ class Connection {
   }
 }
 
-function checkFolder(socket: string): void {
+async function listen(server: Server, path: string): Promise<void> {
+  try {
+    await listenOn(server, { kind: 'unix', path });
+  } catch (cause) {
+    throw isSymbolonError(cause, 'channel/address-in-use')
+      ? new SymbolonError('hsm/already-running', { socket: path }, { cause })
+      : new SymbolonError('hsm/config-broken', { file: path, reason: 'socket can not be made' }, { cause });
+  }
+}
+
+/**
+ * The folder of the socket is there, and no other user can enter it.
+ * @throws SymbolonError `hsm/socket-exposed`, `hsm/config-broken`
+ */
+export function checkSocketFolder(socket: string): void {
   const folder = dirname(socket);
   let mode: number;
   try {
@@ -235,35 +252,4 @@ function checkFolder(socket: string): void {
   if ((mode & 0o077) !== 0) {
     throw new SymbolonError('hsm/socket-exposed', { folder, mode: mode.toString(8).padStart(4, '0') });
   }
-}
-
-/** A socket file that nobody answers on was left by a process that was killed. */
-async function removeStale(path: string): Promise<void> {
-  const answered = await new Promise<boolean>((done) => {
-    const socket = connect({ path });
-    socket.once('connect', () => {
-      socket.destroy();
-      done(true);
-    });
-    socket.once('error', () => {
-      done(false);
-    });
-  });
-  if (answered) {
-    throw new SymbolonError('hsm/already-running', { socket: path });
-  }
-  rmSync(path, { force: true });
-}
-
-function listen(server: Server, path: string): Promise<void> {
-  return new Promise((done, fail) => {
-    server.once('error', (cause) => {
-      fail(
-        new SymbolonError('hsm/config-broken', { file: path, reason: 'socket can not be made' }, { cause }),
-      );
-    });
-    server.listen({ path }, () => {
-      done();
-    });
-  });
 }

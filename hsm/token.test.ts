@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { generateKeyPairSync, privateDecrypt } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join, dirname, relative } from 'node:path';
 import { test } from 'node:test';
+import type * as Pkcs11 from 'pkcs11js';
 import { isSymbolonError } from '../wire/errors/index.ts';
 import { repoRoot } from '../test/repoRoot.ts';
 import { exitCodes, mayRestart } from './index.ts';
 import { call, toCatalogue, VendorError, type PresentToken } from './pkcs11.ts';
-import { chooseToken } from './token.ts';
+import { noSoftHsm, random, testNode } from './testing.ts';
+import { chooseToken, openToken } from './token.ts';
 
 const token = (label: string, serial: string): PresentToken => ({
   slot: Buffer.alloc(8),
@@ -27,6 +31,43 @@ test('T31: one token must match by label and serial number: none, another and tw
   const twice = [token('signer', 'aa'), ...others, token('signer', 'aa')];
   assert.throws(() => chooseToken(twice, 'signer', 'aa'), { code: 'hsm/token-ambiguous' });
 });
+
+test(
+  'T29: given a link to the token that shows another public key after the start, then nothing is sealed to it',
+  { skip: noSoftHsm },
+  async (t) => {
+    const { folder, profile } = await testNode(t, { algorithm: 'rsa-oaep-sha1', allowOaepSha1: true });
+    const conf = join(folder, 'absolute.conf');
+    writeFileSync(conf, `directories.tokendir = ${join(folder, 'tokens')}\nobjectstore.backend = file\n`);
+    process.env['SOFTHSM2_CONF'] = conf;
+    const stranger = generateKeyPairSync('rsa', { modulusLength: 3072 });
+    const { n = '' } = stranger.publicKey.export({ format: 'jwk' });
+    const ck = createRequire(import.meta.url)('pkcs11js') as typeof Pkcs11;
+    const honest = ck.PKCS11;
+    let lies = false;
+    class Hostile extends honest {
+      constructor() {
+        super();
+        const read = this.C_GetAttributeValue.bind(this);
+        this.C_GetAttributeValue = (session, object, template) =>
+          lies && template.some(({ type }) => type === ck.CKA_MODULUS)
+            ? template.map(({ type }) => ({ type, value: Buffer.from(n, 'base64url') }))
+            : read(session, object, template);
+      }
+    }
+    Reflect.set(ck, 'PKCS11', Hostile);
+    const opened = openToken(profile, () => readFileSync(join(folder, 'pin')), random);
+    try {
+      lies = true;
+      const { wrapped, ikm } = opened.make();
+      assert.throws(() => privateDecrypt({ key: stranger.privateKey, oaepHash: 'sha1' }, wrapped));
+      assert.deepEqual(opened.recover(wrapped), ikm);
+    } finally {
+      Reflect.set(ck, 'PKCS11', honest);
+      opened.close();
+    }
+  },
+);
 
 test('T33: of a vendor error only the call and its return value are kept', () => {
   const leaky = new Error('CKR_DEVICE_ERROR:48\n at C_Login(pin=8765-4321)');

@@ -12,6 +12,7 @@ import {
   isReturn,
   loadCryptoki,
   presentTokens,
+  unpad,
   VendorError,
   type Cryptoki,
   type Handle,
@@ -20,7 +21,13 @@ import {
 import { probe } from './probe.ts';
 import { identityOf, type Profile } from './profiles.ts';
 import type { Random } from './random.ts';
-import { makeKeyMaterial, publicKeyHash, recoverKeyMaterial, type WrappingKey } from './wrapping.ts';
+import {
+  makeKeyMaterial,
+  openWrappingKey,
+  publicKeyHash,
+  recoverKeyMaterial,
+  type WrappingKey,
+} from './wrapping.ts';
 
 /** Return values of C_Decrypt that may speak of the data and not of the token; vendors do not agree on one. */
 const dataReturns = [
@@ -69,16 +76,12 @@ export function openToken(profile: Profile, readPin: () => Uint8Array, random: R
   login(cryptoki, session, present.flags, readPin);
   const found = findWrappingKey(cryptoki, session, profile.keyLabel, profile.keyId, profile.algorithm);
   checkProtection(cryptoki, session, found, profile.keyId);
-  const hash = publicKeyHash({ cryptoki, session, key: found, algorithm: profile.algorithm });
+  const key = openWrappingKey(cryptoki, session, found, profile.algorithm);
+  const hash = publicKeyHash(key);
   if (hash !== undefined && toHex(hash) !== profile.publicKeySha256) {
     throw new SymbolonError('hsm/key-mismatch', { keyId: profile.keyId });
   }
-  return new OpenToken(
-    profile,
-    present.slot,
-    { cryptoki, session, key: found, algorithm: profile.algorithm },
-    random,
-  );
+  return new OpenToken(profile, present.slot, key, random);
 }
 
 class OpenToken implements Token {
@@ -122,7 +125,7 @@ class OpenToken implements Token {
   check(): void {
     const { cryptoki, session } = this.#key;
     const info = call('C_GetTokenInfo', () => cryptoki.lib.C_GetTokenInfo(this.#slot));
-    const serial = info.serialNumber.replace(/[\0 ]+$/, '');
+    const serial = unpad(info.serialNumber);
     if (serial !== this.#profile.tokenSerial) {
       throw new SymbolonError('hsm/token-mismatch', { wanted: this.#profile.tokenSerial, found: serial });
     }
@@ -152,12 +155,8 @@ class OpenToken implements Token {
       cryptoki.lib.C_CloseSession(old);
     });
     const { keyLabel, keyId } = this.#profile;
-    this.#key = {
-      cryptoki,
-      session,
-      key: findWrappingKey(cryptoki, session, keyLabel, keyId, algorithm),
-      algorithm,
-    };
+    const key = findWrappingKey(cryptoki, session, keyLabel, keyId, algorithm);
+    this.#key = { ...this.#key, session, key };
   }
 }
 

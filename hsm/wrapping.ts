@@ -3,7 +3,7 @@
  * and encrypted to the token's public key; the token decrypts. HMAC: the key material is what the token computes over a
  * random salt.
  */
-import { constants, createHash, createPublicKey, publicEncrypt } from 'node:crypto';
+import { constants, createHash, createPublicKey, publicEncrypt, type KeyObject } from 'node:crypto';
 import { SymbolonError } from '../wire/errors/index.ts';
 import { ikmLength, type KeyMaterial, type WrappingAlgorithm } from './material.ts';
 import { attribute, call, VendorError, type Cryptoki, type Handle } from './pkcs11.ts';
@@ -16,6 +16,22 @@ export interface WrappingKey {
   /** The private key (RSA-OAEP) or the secret key (HMAC). */
   readonly key: Handle;
   readonly algorithm: WrappingAlgorithm;
+  /**
+   * Public half of an RSA key, `undefined` for a secret key. Read once: what was compared with the profile is what
+   * encrypts, whatever the link to the token shows later (T29).
+   */
+  readonly publicKey: KeyObject | undefined;
+}
+
+/** Opens a key for work. The public half is read from the private object: a public one with its label may be another's (T31). */
+export function openWrappingKey(
+  cryptoki: Cryptoki,
+  session: Handle,
+  key: Handle,
+  algorithm: WrappingAlgorithm,
+): WrappingKey {
+  const publicKey = algorithm === 'hmac-sha256' ? undefined : readPublicKey(cryptoki, session, key);
+  return { cryptoki, session, key, algorithm, publicKey };
 }
 
 /** Domain of the HMAC: the key is used for nothing else. */
@@ -26,14 +42,14 @@ const dataSpecified = 1;
 
 /** Makes fresh key material. The caller wipes `ikm`. */
 export function makeKeyMaterial(key: WrappingKey, random: Random): KeyMaterial {
-  if (key.algorithm === 'hmac-sha256') {
+  if (key.publicKey === undefined) {
     const wrapped = random(saltLength);
     return { wrapped, ikm: prf(key, wrapped) };
   }
   const ikm = random(ikmLength);
   const wrapped = publicEncrypt(
     {
-      key: publicKeyOf(key),
+      key: key.publicKey,
       padding: constants.RSA_PKCS1_OAEP_PADDING,
       oaepHash: key.algorithm === 'rsa-oaep-sha1' ? 'sha1' : 'sha256',
     },
@@ -47,7 +63,7 @@ export function makeKeyMaterial(key: WrappingKey, random: Random): KeyMaterial {
  * @throws SymbolonError `hsm/wrapped-refused` where the length can't be right; VendorError where the token says no.
  */
 export function recoverKeyMaterial(key: WrappingKey, wrapped: Uint8Array): Uint8Array {
-  if (key.algorithm === 'hmac-sha256') {
+  if (key.publicKey === undefined) {
     if (wrapped.length !== saltLength) {
       throw new SymbolonError('hsm/wrapped-refused', { algorithm: key.algorithm });
     }
@@ -61,7 +77,7 @@ export function recoverKeyMaterial(key: WrappingKey, wrapped: Uint8Array): Uint8
     mgf: sha1 ? ck.CKG_MGF1_SHA1 : ck.CKG_MGF1_SHA256,
     source: dataSpecified,
   };
-  const modulusLength = attribute(key.cryptoki, key.session, key.key, ck.CKA_MODULUS).length;
+  const modulusLength = Math.ceil((key.publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
   // RFC 8017 section 7.1.2 step 1: the ciphertext is exactly as long as the modulus.
   if (wrapped.length !== modulusLength) {
     throw new SymbolonError('hsm/wrapped-refused', { algorithm: key.algorithm });
@@ -82,12 +98,9 @@ export function recoverKeyMaterial(key: WrappingKey, wrapped: Uint8Array): Uint8
 }
 
 /** SHA-256 of the DER SubjectPublicKeyInfo of an RSA wrapping key; `undefined` for a secret key. */
-export function publicKeyHash(key: WrappingKey): Uint8Array | undefined {
-  if (key.algorithm === 'hmac-sha256') {
-    return undefined;
-  }
-  const der = publicKeyOf(key).export({ type: 'spki', format: 'der' });
-  return new Uint8Array(createHash('sha256').update(der).digest());
+export function publicKeyHash({ publicKey }: WrappingKey): Uint8Array | undefined {
+  const der = publicKey?.export({ type: 'spki', format: 'der' });
+  return der === undefined ? undefined : new Uint8Array(createHash('sha256').update(der).digest());
 }
 
 function prf(key: WrappingKey, salt: Uint8Array): Uint8Array {
@@ -107,8 +120,7 @@ function prf(key: WrappingKey, salt: Uint8Array): Uint8Array {
   }
 }
 
-/** The public half is read from the private object itself: a public object with the same label could be another's (T31). */
-function publicKeyOf({ cryptoki, session, key }: WrappingKey): ReturnType<typeof createPublicKey> {
+function readPublicKey(cryptoki: Cryptoki, session: Handle, key: Handle): KeyObject {
   const { ck } = cryptoki;
   const number = (type: number): string =>
     withoutLeadingZeros(attribute(cryptoki, session, key, type)).toString('base64url');

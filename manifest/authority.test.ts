@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ErrorCode } from '../wire/errors/index.ts';
-import { maxRequestLifeMs } from '../wire/limits.ts';
+import { maxClientSkewMs, maxRequestLifeMs } from '../wire/limits.ts';
 import { requestBytes, requestHash, signedRequest, type Request } from '../wire/messages/request.ts';
 import { refusal } from '../daemon/testing/refusal.ts';
 import {
@@ -12,7 +12,7 @@ import {
   sampleSign,
 } from '../daemon/testing/sampleManifest.ts';
 import { signEd25519 } from './ed25519.ts';
-import { checkKeyUse, clockSkewMs, mayConnect, signRequest, verifySignedRequest } from './authority.ts';
+import { checkKeyUse, mayConnect, signRequest, verifySignedRequest } from './authority.ts';
 
 const manifest = sampleManifest();
 const at = { now: sampleNow };
@@ -35,7 +35,7 @@ const wrong: readonly [name: string, code: ErrorCode, request: Request, now?: nu
   [
     'T24: a start beyond the tolerance',
     'request/not-yet-valid',
-    sampleSign({ issuedAt: sampleNow + clockSkewMs + 1 }),
+    sampleSign({ issuedAt: sampleNow + maxClientSkewMs + 1 }),
   ],
   [
     'a life longer than a day',
@@ -122,6 +122,19 @@ test('T25: given two grants that each cover half of a request, when it is verifi
   const halves = { ...manifest, clients: [{ ...operator, may }] };
   const signed = signRequest(sampleSign(), sampleSeeds.operator);
   assert.throws(() => verifySignedRequest(signed, halves, at), refusal('request/not-granted'));
+});
+
+test('T25: given a grant for the scheme and another for the purpose, when the key is known, then they do not add up', () => {
+  const { client } = ask(sampleSign());
+  const grant = { action: 'sign', payloads: ['message'] } as const;
+  const may = [
+    { ...grant, purposes: ['payroll'], payloads: [...grant.payloads], schemes: ['frost-ed25519' as const] },
+    { ...grant, purposes: ['treasury'], payloads: [...grant.payloads], schemes: [] },
+  ];
+  const key = { id: '1'.repeat(32), scheme: 'frost-ed25519', purpose: 'treasury' } as const;
+  assert.throws(() => {
+    checkKeyUse(sampleSign(), { ...client, may }, key);
+  }, refusal('request/not-granted'));
 });
 
 test('T10: given a stranger who signs with its own key, when verified, then the signature refuses it before times and grants', () => {

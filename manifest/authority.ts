@@ -3,7 +3,7 @@
  * whole is refused.
  */
 import { SymbolonError } from '../wire/errors/index.ts';
-import { maxRequestLifeMs } from '../wire/limits.ts';
+import { maxClientSkewMs, maxRequestLifeMs } from '../wire/limits.ts';
 import { equalBytes, toHex, type Scheme } from '../wire/ids.ts';
 import type { Action, Manifest, ManifestClient, PayloadKind } from '../wire/messages/manifest.ts';
 import {
@@ -24,9 +24,6 @@ export interface VerifiedRequest {
   readonly client: ManifestClient;
 }
 
-/** How far ahead of this node's clock a client's may run, in milliseconds. */
-export const clockSkewMs = 30_000;
-
 /** Unix milliseconds at which a check is made. */
 export interface At {
   readonly now: number;
@@ -36,7 +33,8 @@ type Grant = ManifestClient['may'][number];
 
 /**
  * Checks signature, times and grants of a signed request. For `sign` the key decides too: see {@link checkKeyUse}.
- * The signature comes before everything that a refusal could tell about the cluster (T10).
+ * The signature comes before times, grants and nodes: a refusal tells a stranger no more than whether a name is a
+ * client's (T10).
  * @throws SymbolonError `wire/*` where the bytes are malformed, `request/*` otherwise.
  */
 export function verifySignedRequest(signed: Uint8Array, manifest: Manifest, { now }: At): VerifiedRequest {
@@ -91,7 +89,7 @@ function checkTimes({ issuedAt, expiresAt }: Request, now: number): void {
   if (life <= 0 || life > maxRequestLifeMs) {
     throw new SymbolonError('request/bad-life', { life, limit: maxRequestLifeMs });
   }
-  if (issuedAt > now + clockSkewMs) {
+  if (issuedAt > now + maxClientSkewMs) {
     throw new SymbolonError('request/not-yet-valid', { issuedAt, now });
   }
   // No tolerance here: the guard forgets an id after its end.

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { refusal } from '../daemon/testing/refusal.ts';
 import { sampleManifest, sampleSeed, signSample, verifiedSample } from '../daemon/testing/sampleManifest.ts';
+import { maxGovernanceChanges } from '../wire/limits.ts';
 import type { Manifest } from '../wire/messages/manifest.ts';
-import { linksAfter, maxGovernanceChanges, verifyManifestChain } from './chain.ts';
+import { linksAfter, verifyManifestChain } from './chain.ts';
 import { publicKeyOfSeed } from './ed25519.ts';
 import {
   anchorOf,
@@ -67,6 +68,12 @@ test('given a link left out or exchanged, when followed, then the chain is refus
     () => verifyManifestChain(new Uint8Array(32), [a, b, c], c),
     refusal('manifest/foreign-governance'),
   );
+});
+
+test('given a manifest older than the last link, when followed, then the last link is in force, and not the older one', () => {
+  const first = verifiedSample();
+  const second = follow(signSample(governedBy(1, 2)), first);
+  assert.deepEqual(verifyManifestChain(anchor, [first.signed, second.signed], first.signed), second);
 });
 
 test('given a manifest that keeps the keys, when it follows, then the links stay the same', () => {

@@ -4,12 +4,10 @@
  */
 import { SymbolonError } from '../wire/errors/index.ts';
 import { equalBytes } from '../wire/ids.ts';
+import { maxGovernanceChanges } from '../wire/limits.ts';
 import { manifestBytes, signedManifest, type Manifest } from '../wire/messages/manifest.ts';
 import { bytes, list, message, oneOf, record } from '../wire/shape.ts';
 import { anchorOf, verifySignedManifest, type ManifestAuthority, type VerifiedManifest } from './verify.ts';
-
-/** Most changes of the governance keys that one anchor can be followed through. */
-export const maxGovernanceChanges = 16;
 
 /** Byte format of the links: signed manifests, oldest first, each verified under the keys of the one before. */
 export const manifestLinks = message(

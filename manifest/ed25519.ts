@@ -35,17 +35,32 @@ export function publicKeyOfSeed(seed: Uint8Array): Uint8Array {
   return new Uint8Array(der.subarray(publicPrefix.length));
 }
 
+const imported = new Map<string, KeyObject>();
+/** More than the clients and governance keys of a cluster. */
+const maxImported = 256;
+
+/** The public key of 32 raw bytes, kept because its import costs as much as its use. Public data, bounded, oldest out. */
+function publicKeyOf(raw: Uint8Array): KeyObject {
+  const name = toHex(raw);
+  const known = imported.get(name);
+  if (known !== undefined) {
+    return known;
+  }
+  const key = createPublicKey({ key: Buffer.concat([publicPrefix, raw]), format: 'der', type: 'spki' });
+  const oldest = imported.keys().next();
+  if (imported.size >= maxImported && oldest.done !== true) {
+    imported.delete(oldest.value);
+  }
+  imported.set(name, key);
+  return key;
+}
+
 /** Whether a signature verifies. Malformed keys and signatures simply do not. */
 export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== 32 || signature.length !== 64) {
     return false;
   }
-  const key = createPublicKey({
-    key: Buffer.concat([publicPrefix, publicKey]),
-    format: 'der',
-    type: 'spki',
-  });
-  return verify(null, message, key, signature);
+  return verify(null, message, publicKeyOf(publicKey), signature);
 }
 
 // The y coordinates of the eight points of small order (RFC 7748 section 7 and the curve's cofactor 8), without sign bit:

@@ -1,14 +1,14 @@
 /** Who is who and who may ask for what. Pure: the node, the coordinator and the CLI decide with the same code. */
 export {
   checkKeyUse,
-  clockSkewMs,
   mayConnect,
   signRequest,
   verifySignedRequest,
   type At,
   type VerifiedRequest,
 } from './authority.ts';
-export { linksAfter, manifestLinks, maxGovernanceChanges, verifyManifestChain } from './chain.ts';
+export { maxClientSkewMs as clockSkewMs, maxGovernanceChanges } from '../wire/limits.ts';
+export { linksAfter, manifestLinks, verifyManifestChain } from './chain.ts';
 export { publicKeyOfSeed } from './ed25519.ts';
 export { checkManifestRules } from './rules.ts';
 export {

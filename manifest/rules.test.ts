@@ -72,6 +72,11 @@ const cases: readonly [rule: ManifestRule, name: string, change: Partial<Manifes
     'T01: an image without PCR 0',
     { measurements: [{ ...image, pcrs: new Map([[1, ones]]) }] },
   ],
+  [
+    'no-measurement',
+    'T01: an image that evidence could never be appraised by: PCR 2 is not listed',
+    { measurements: [{ ...image, pcrs: new Map([...image.pcrs].slice(0, 2)) }] },
+  ],
   ['no-measurement', 'T01: an image without any PCR', { measurements: [{ ...image, pcrs: new Map() }] }],
   [
     'no-measurement',
@@ -88,6 +93,38 @@ const cases: readonly [rule: ManifestRule, name: string, change: Partial<Manifes
     'node-not-distinct',
     'T09: two nodes on one machine',
     { nodes: [node1, { ...node2, pcrs: node1.pcrs }, node3] },
+  ],
+  [
+    'node-not-distinct',
+    'T01: a node that names neither role nor instance',
+    { nodes: [{ ...node1, pcrs: new Map([[8, ones]]) }, node2, node3] },
+  ],
+  [
+    'node-not-distinct',
+    'T09: a node whose PCRs the machine of another shows as well',
+    { nodes: [{ ...node1, pcrs: new Map([...node1.pcrs].slice(0, 1)) }, node2, node3] },
+  ],
+  [
+    'node-not-distinct',
+    'T09: a role and an instance that one machine can have both',
+    {
+      nodes: [
+        { ...node1, pcrs: new Map([...node1.pcrs].slice(0, 1)) },
+        { ...node2, pcrs: new Map([...node2.pcrs].slice(1)) },
+        node3,
+      ],
+    },
+  ],
+  [
+    'node-not-distinct',
+    'T09: two nodes on one machine that differ in their images only',
+    {
+      nodes: [
+        { ...node1, pcrs: new Map([...node1.pcrs, [8, ones]]) },
+        { ...node2, pcrs: new Map([...node1.pcrs, [8, ones.map(() => 2)]]) },
+        node3,
+      ],
+    },
   ],
   ['dev-in-production', 'dev nodes in production', { mode: 'production' }],
   [
@@ -129,6 +166,20 @@ test('given each place where dev could be named, when the mode is production, th
     },
     refusal('manifest/rule', { rule: 'dev-in-production', at: 'roots' }),
   );
+});
+
+test('T01: given an image of a real enclave without PCR 1, or of a TPM without any PCR, when checked, then it is refused', () => {
+  const enclave = { ...image, platform: 'nitro', pcrs: new Map([...image.pcrs].slice(0, 1)) } as const;
+  const tpm = { ...image, platform: 'tpm2', pcrs: new Map() } as const;
+  for (const other of [enclave, tpm]) {
+    assert.throws(
+      () => {
+        checkManifestRules(sampleManifest({ measurements: [image, other] }));
+      },
+      refusal('manifest/rule', { rule: 'no-measurement' }),
+    );
+  }
+  checkManifestRules(sampleManifest({ measurements: [image, { ...tpm, pcrs: new Map([[11, ones]]) }] }));
 });
 
 test('given the sample manifest, when it is made, then no rule refuses it', () => {

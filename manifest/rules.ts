@@ -1,8 +1,14 @@
 /** The rules that every manifest keeps, whoever signed it. Each throws `manifest/rule` with its name and the place. */
 import { SymbolonError } from '../wire/errors/index.ts';
 import type { ManifestRule } from '../wire/errors/daemon.ts';
-import { toHex } from '../wire/ids.ts';
-import type { Manifest } from '../wire/messages/manifest.ts';
+import { equalBytes, toHex } from '../wire/ids.ts';
+import {
+  imagePcrs,
+  machinePcrs,
+  type Manifest,
+  type ManifestNode,
+  type Platform,
+} from '../wire/messages/manifest.ts';
 import { isStrongPublicKey } from './ed25519.ts';
 
 const breaks = (rule: ManifestRule, at: string): never => {
@@ -20,12 +26,19 @@ function distinct(rule: ManifestRule, values: Iterable<readonly [value: string, 
   }
 }
 
-/** PCR values as one comparable text: `4=ab..,7=cd..`, in the order of their indexes. */
-const pcrText = (pcrs: ReadonlyMap<number, Uint8Array>): string =>
-  [...pcrs]
-    .sort(([a], [b]) => a - b)
-    .map(([index, value]) => `${index}=${toHex(value)}`)
-    .join();
+/** Platforms whose PCRs are those of a Nitro enclave. */
+const isEnclave = (platform: Platform): boolean => platform === 'nitro' || platform === 'dev';
+/** PCRs that only one machine can show: role and instance of an enclave, all that are listed elsewhere. */
+const machinePcrsOf = ({ platform, pcrs }: ManifestNode): readonly number[] =>
+  isEnclave(platform) ? machinePcrs.filter((index) => pcrs.has(index)) : [...pcrs.keys()];
+
+/** Whether no machine can be both nodes: one of its PCRs would have to have two values. */
+const areApart = (a: ManifestNode, b: ManifestNode): boolean =>
+  a.platform !== b.platform ||
+  machinePcrsOf(a).some((index) => {
+    const [ours, theirs] = [a.pcrs.get(index), b.pcrs.get(index)];
+    return ours !== undefined && theirs !== undefined && !equalBytes(ours, theirs);
+  });
 
 const hasZero = (pcrs: ReadonlyMap<number, Uint8Array>): boolean =>
   [...pcrs.values()].some((value) => value.every((byte) => byte === 0));
@@ -87,8 +100,12 @@ function checkNodes({ nodes, measurements, roots }: Manifest): void {
     if (node.index > nodes.length || indexes.size !== nodes.length) {
       breaks('bad-index', `nodes.${node.name}`);
     }
-    // Without PCRs of its own any machine with the right image could say it is this node (T01, T09).
-    if (node.pcrs.size === 0) {
+    // Without PCRs of its own any machine with the right image could say it is this node (T01), and where the PCRs of
+    // two nodes fit one machine, that machine could hold the shares of both (T09).
+    if (
+      machinePcrsOf(node).length === 0 ||
+      !nodes.every((other) => other === node || areApart(node, other))
+    ) {
       breaks('node-not-distinct', `nodes.${node.name}`);
     }
     if (hasZero(node.pcrs)) {
@@ -101,10 +118,6 @@ function checkNodes({ nodes, measurements, roots }: Manifest): void {
       breaks('no-root', `nodes.${node.name}`);
     }
   }
-  distinct(
-    'node-not-distinct',
-    nodes.map((node) => [`${node.platform} ${pcrText(node.pcrs)}`, `nodes.${node.name}`]),
-  );
 }
 
 function checkMeasurements({ measurements }: Manifest): void {
@@ -113,9 +126,8 @@ function checkMeasurements({ measurements }: Manifest): void {
     if (hasZero(pcrs)) {
       breaks('zero-measurement', `measurements.${name}`);
     }
-    // PCR 0 is the measure of the whole image of an enclave; an entry without it would accept any image (T01).
-    const needsImage = platform === 'nitro' || platform === 'dev';
-    if (pcrs.size === 0 || (needsImage && !pcrs.has(0))) {
+    // An entry without them would accept any image (T01); an appraisal asks for all three, see enclave/evidence/SPEC.md.
+    if (pcrs.size === 0 || (isEnclave(platform) && !imagePcrs.every((index) => pcrs.has(index)))) {
       breaks('no-measurement', `measurements.${name}`);
     }
     if (notBefore >= notAfter) {

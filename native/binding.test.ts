@@ -213,6 +213,9 @@ test('given a service manager that is not there, a wrong address or too long a s
     ['@symbolon-nobody', 'READY=1', 'ECONNREFUSED'],
     ['/tmp/x', '', 'EINVAL'],
     ['/tmp/x', 'x'.repeat(5_000), 'EINVAL'],
+    // Too long by a character of several bytes: never cut before it and sent as something shorter.
+    [`/${'x'.repeat(104)}\u{1f511}`, 'READY=1', 'EINVAL'],
+    ['/nonexistent/notify', `${'x'.repeat(4_092)}\u{1f511}`, 'EINVAL'],
   ];
   for (const [address, state, errno] of cases) {
     withNotifySocket(address, () => {

@@ -128,7 +128,7 @@ export function secureBuffer(length: number): Uint8Array {
 }
 
 /**
- * Tells the service manager `state` (sd_notify(3): `READY=1`, `STATUS=...`, lines joined by newlines; at most 4094
+ * Tells the service manager `state` (sd_notify(3): `READY=1`, `STATUS=...`, lines joined by newlines; at most 4095
  * bytes). False where no manager listens, that is where `NOTIFY_SOCKET` is unset. Waits at most 0.2 seconds.
  * @throws SymbolonError `native/notify-failed` where a manager is named and does not take it, `native/not-built`.
  */

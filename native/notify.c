@@ -5,6 +5,7 @@
 #include "addon.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,24 +16,29 @@
 /* Longest state in bytes, with its terminator. */
 #define SYMBOLON_STATE_MAX 4096
 
+/* Copies a whole text. False where it is no text or `size` bytes do not hold it with its terminator: never cut short. */
+static bool whole_text(napi_env env, napi_value value, char *text, size_t size, size_t *length) {
+  /* Asked for first: a copy into too small a buffer ends before a character that does not fit, and tells nothing. */
+  return napi_get_value_string_utf8(env, value, NULL, 0, length) == napi_ok && *length < size &&
+         napi_get_value_string_utf8(env, value, text, size, length) == napi_ok;
+}
+
 napi_value symbolon_notify(napi_env env, napi_callback_info info) {
   size_t count = 2;
   napi_value arguments[2];
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  char path[sizeof address.sun_path + 1];
+  char path[sizeof address.sun_path];
   char state[SYMBOLON_STATE_MAX];
   size_t path_length = 0;
   size_t state_length = 0;
-  if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok || count != 2 ||
-      napi_get_value_string_utf8(env, arguments[0], path, sizeof path, &path_length) != napi_ok ||
-      napi_get_value_string_utf8(env, arguments[1], state, sizeof state, &state_length) != napi_ok) {
+  if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok || count != 2) {
     return symbolon_throw(env, EINVAL, "arguments");
   }
-  /* A name that fills sun_path was perhaps cut short: refused, not guessed. The same for a state. */
-  if (path_length >= sizeof address.sun_path || (path[0] != '/' && path[0] != '@') || path_length < 2) {
+  if (!whole_text(env, arguments[0], path, sizeof path, &path_length) || path_length < 2 ||
+      (path[0] != '/' && path[0] != '@')) {
     return symbolon_throw(env, EINVAL, "address");
   }
-  if (state_length == 0 || state_length >= sizeof state - 1) {
+  if (!whole_text(env, arguments[1], state, sizeof state, &state_length) || state_length == 0) {
     return symbolon_throw(env, EINVAL, "state");
   }
   memcpy(address.sun_path, path, path_length);

@@ -15,7 +15,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   native: ['wire'],
   threshold: ['wire'],
   manifest: ['wire'],
-  hsm: ['wire', 'native'],
+  hsm: ['wire', 'native', 'enclave/address'],
   'enclave/x509': ['wire'],
   'enclave/evidence': ['wire', 'enclave/x509'],
   'enclave/attester': ['wire', 'enclave/x509', 'enclave/evidence'],

@@ -156,6 +156,21 @@ export function checkKeyShare(share: KeyShare): void {
   }
 }
 
+/**
+ * The secret of a share as a scalar that is not zero.
+ * @throws SymbolonError `threshold/state-used` where the share was wiped, `threshold/share-mismatch` where it is no scalar.
+ */
+export function secretOf(share: KeyShare): bigint {
+  const secret = suiteOf(share.public.scheme).group.decodeScalar(share.secret);
+  if (secret === undefined) {
+    throw new SymbolonError('threshold/share-mismatch', { index: share.index });
+  }
+  if (secret === 0n) {
+    throw new SymbolonError('threshold/state-used', { what: 'key share' });
+  }
+  return secret;
+}
+
 /** Overwrites the secret of a share. */
 export function wipeKeyShare(share: KeyShare): void {
   share.secret.fill(0);

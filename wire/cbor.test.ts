@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { decodeCbor, encodeCbor, type CborInput, type CborKey } from './cbor.ts';
 import { isSymbolonError, type ErrorCode } from './errors/index.ts';
 import { fromHex, toHex } from './ids.ts';
+import { maxCborItems } from './limits.ts';
 
 const raw = (hex: string): Uint8Array => {
   const bytes = fromHex(hex.replaceAll(' ', ''));
@@ -27,6 +28,8 @@ const vectors: readonly (readonly [string, CborInput])[] = [
   ['1bffffffffffffffff', 18_446_744_073_709_551_615n],
   ['3bffffffffffffffff', -18_446_744_073_709_551_616n],
   ['20', -1],
+  ['3b001ffffffffffffe', Number.MIN_SAFE_INTEGER],
+  ['3b001fffffffffffff', -9_007_199_254_740_992n],
   ['3903e7', -1000],
   ['f4', false],
   ['f5', true],
@@ -89,6 +92,7 @@ const malformed: readonly (readonly [string, string])[] = [
   ['a1f501', 'map key'],
   ['a14101 01', 'map key'],
   ['a101', 'truncated'],
+  ['a20102ff', 'simple'],
   ['c001', 'tag'],
   ['d28440a0f640', 'tag'],
   ['f7', 'simple'],
@@ -223,4 +227,22 @@ test('given a Buffer, when decoded, then byte strings are plain copies that surv
   const decoded = decodeCbor(input, { maxBytes: 16 });
   input.fill(0);
   assert.deepEqual(decoded, [Uint8Array.of(1, 2, 3)]);
+});
+
+test('T34: given an input of a million tiny items, when decoded, then it is refused after a bounded number of them', () => {
+  for (const item of [0x00, 0x40, 0x60, 0x80, 0xa0]) {
+    const bytes = new Uint8Array(1_000_000).fill(item);
+    bytes.set([0x9a, 0x00, 0x0f, 0x42, 0x3b]);
+    assert.throws(
+      () => decodeCbor(bytes, { maxBytes: bytes.length }),
+      (error) => isSymbolonError(error, 'wire/malformed-cbor') && error.facts.offset < 2 * maxCborItems,
+    );
+  }
+  // The array is an item too.
+  const most = new Array<number>(maxCborItems - 1).fill(0);
+  assert.deepEqual(decodeCbor(encodeCbor(most), { maxBytes: 1_000_000 }), most);
+  assert.throws(
+    () => decodeCbor(encodeCbor([...most, 0]), { maxBytes: 1_000_000 }),
+    (error) => isSymbolonError(error, 'wire/malformed-cbor') && error.facts.reason === 'too many items',
+  );
 });

@@ -4,9 +4,10 @@
  * One value has exactly one encoding, so a signature over the bytes is a signature over the value, and bytes that
  * decode can be compared without re-encoding. Everything that this codec does not name is refused: tags, floats,
  * `undefined`, indefinite lengths, non-minimal integers, unsorted or duplicate map keys, ill-formed UTF-8, trailing
- * bytes. Sizes and depth are capped before anything is allocated.
+ * bytes. Size, depth and the number of items are capped before anything is allocated for them.
  */
 import { SymbolonError } from './errors/index.ts';
+import { maxCborItems } from './limits.ts';
 
 /** A key of a CBOR map: text, or an integer (COSE headers and PCR maps use integers). */
 export type CborKey = string | number;
@@ -71,6 +72,7 @@ export function decodeCbor(bytes: Uint8Array, options: CborOptions): CborValue {
 
 class Reader {
   offset = 0;
+  #items = 0;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #maxDepth: number;
@@ -87,6 +89,10 @@ class Reader {
   value(depth: number): CborValue {
     if (depth > this.#maxDepth) {
       throw malformed('nested too deep', this.offset);
+    }
+    this.#items += 1;
+    if (this.#items > maxCborItems) {
+      throw malformed('too many items', this.offset);
     }
     const start = this.offset;
     const initial = this.#byte();

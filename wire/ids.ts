@@ -17,6 +17,12 @@ export const hash32 = bytes(32);
 /** Shape of a purpose tag: what a key may be used for, for example `solana-treasury`. */
 export const purpose = text(64, /^[a-z0-9](?:[a-z0-9./-]{0,62}[a-z0-9])?$/);
 
+/**
+ * Shape of a label that people read: 1 to 64 characters. None of them moves a cursor, ends a line or turns the direction
+ * of the text, because labels of clients are printed on the terminals of operators.
+ */
+export const label = text(64, /^[^\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+$/u);
+
 /** The signature schemes that the product speaks. */
 export const schemes = ['frost-ed25519', 'frost-secp256k1-tr'] as const;
 /** A signature scheme: FROST(Ed25519, SHA-512) of RFC 9591, or FROST for BIP340 signatures over secp256k1. */

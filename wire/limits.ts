@@ -1,5 +1,6 @@
 /**
- * Every cap on hostile input in one place. A cap is checked before parsing; docs/limits.md lists them.
+ * The caps that an operator can meet, in one place; docs/limits.md lists them. A size is checked before parsing. The size
+ * of a single field stands in its shape (messages/), what a platform's documents may hold in enclave/evidence/.
  */
 
 /** Most nodes in one cluster. */
@@ -20,6 +21,8 @@ export const maxRoundPayload = 8_192;
 export const maxEnvelope = maxRoundPayload + 512;
 /** Longest body of any call to a node, in bytes: a full set of evidence, or of envelopes (broadcast and pairwise). */
 export const maxNodeBody = 4_194_304;
+/** Most values and map keys in one decoded input: a million empty strings in a megabyte would cost seconds. */
+export const maxCborItems = 65_536;
 /** Longest sealed record in bytes. */
 export const maxSealedRecord = 65_536;
 /** Longest frame on the private socket of the HSM process, in bytes. */
@@ -34,3 +37,9 @@ export const maxRequestLifeMs = 86_400_000;
 export const maxAttempts = 8;
 /** Connections that a node's listener holds at once. */
 export const maxConnections = 256;
+/** How far the clocks of two attested machines may lie apart, in milliseconds. */
+export const maxEvidenceSkewMs = 60_000;
+/** How far the clock of a client may run ahead of a node's, in milliseconds. */
+export const maxClientSkewMs = 30_000;
+/** Changes of the governance keys that a node can follow from its anchor. */
+export const maxGovernanceChanges = 16;

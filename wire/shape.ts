@@ -161,15 +161,17 @@ export interface Message<T> {
 }
 
 /** Makes a byte format of a shape. */
-export const message = <T>(name: string, maxBytes: number, of: Shape<T>): Message<T> => ({
-  name,
-  maxBytes,
-  encode: (value) => {
-    const raw = encodeCbor(value as CborInput);
+export const message = <T>(name: string, maxBytes: number, of: Shape<T>): Message<T> => {
+  const capped = (raw: Uint8Array): Uint8Array => {
     if (raw.length > maxBytes) {
       throw new SymbolonError('wire/oversize', { what: name, size: raw.length, limit: maxBytes });
     }
     return raw;
-  },
-  decode: (raw) => of.check(decodeCbor(raw, { maxBytes }), name),
-});
+  };
+  return {
+    name,
+    maxBytes,
+    encode: (value) => capped(encodeCbor(value as CborInput)),
+    decode: (raw) => of.check(decodeCbor(capped(raw), { maxBytes }), name),
+  };
+};

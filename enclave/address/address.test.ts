@@ -1,6 +1,6 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync, writeFileSync, existsSync } from 'node:fs';
+import { existsSync, linkSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
@@ -123,6 +123,37 @@ test('given a socket that another server serves, then it is refused by name and 
     });
     assert.equal(answer, 'first');
     await new Promise((done) => first.close(done));
+  });
+});
+
+test('given two servers that find the same stale socket, then one takes it, and the other is refused and removes nothing', async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, 's');
+    // A second name keeps the socket file when its server closes: as a killed process leaves it.
+    const dead = createServer();
+    await listenOn(dead, { kind: 'unix', path: join(folder, 'dead') });
+    linkSync(join(folder, 'dead'), path);
+    await new Promise((done) => dead.close(done));
+    const servers = [createServer(), createServer()] as const;
+    for (const server of servers) {
+      server.on('connection', (socket) => socket.on('error', () => undefined).end());
+    }
+    const taken = await Promise.allSettled(servers.map((server) => listenOn(server, { kind: 'unix', path })));
+    try {
+      assert.deepEqual(taken.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+      for (const one of taken) {
+        assert.ok(one.status === 'fulfilled' || isSymbolonError(one.reason, 'channel/address-in-use'));
+      }
+      await new Promise<void>((done, fail) => {
+        connect(path).once('error', fail).once('connect', done).resume();
+      });
+    } finally {
+      await Promise.all(
+        servers
+          .filter(({ listening }) => listening)
+          .map((server) => new Promise((done) => server.close(done))),
+      );
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 /** Listening on an address: taking over a unix socket that nobody serves, and saying by name why it did not work. */
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { SymbolonError, isSymbolonError } from '../../wire/errors/index.ts';
 import { formatAddress, listenOptions, type Address } from './address.ts';
@@ -25,15 +25,16 @@ export async function listenOn(server: Server, address: Address): Promise<Addres
     if (errnoOf(error) !== 'EADDRINUSE') {
       throw refused(address, error);
     }
-    if (address.kind !== 'unix' || !(await isStale(address.path))) {
-      throw new SymbolonError(
-        'channel/address-in-use',
-        { address: formatAddress(address) },
-        { cause: error },
-      );
+    if (address.kind !== 'unix') {
+      throw inUse(address, error);
+    }
+    const found = markOf(address.path);
+    // Looked at again after the wait: a socket that another process made meanwhile is not the one that was stale.
+    if (!(await isStale(address.path)) || markOf(address.path) !== found) {
+      throw inUse(address, error);
     }
     try {
-      unlinkSync(address.path);
+      rmSync(address.path, { force: true });
       await bind(server, address);
     } catch (second) {
       throw refused(address, second);
@@ -44,6 +45,9 @@ export async function listenOn(server: Server, address: Address): Promise<Addres
     ? { ...address, port: bound.port }
     : address;
 }
+
+const inUse = (address: Address, cause: unknown): SymbolonError =>
+  new SymbolonError('channel/address-in-use', { address: formatAddress(address) }, { cause });
 
 const refused = (address: Address, error: unknown): Error =>
   isSymbolonError(error)
@@ -70,6 +74,12 @@ function bind(server: Server, address: Address): Promise<void> {
       chmodSync(address.path, 0o600);
     }
   });
+}
+
+/** Tells one file at a path from the next one: device, inode, time of its making; `undefined` where there is none. */
+function markOf(path: string): string | undefined {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found === undefined ? undefined : [found.dev, found.ino, found.ctimeMs].join(':');
 }
 
 /** Whether `path` is a socket that no process serves (connect(2): ECONNREFUSED). */

@@ -31,7 +31,7 @@ export async function makePrivateFolder(folder: string): Promise<void> {
 
 /**
  * Writes a new file of mode 0600 and syncs it.
- * @throws SymbolonError `attester/broken` where it exists: an enrolment is never overwritten.
+ * @throws SymbolonError `attester/enrolled` where it exists: an enrolment is never overwritten; `attester/broken`.
  */
 export async function writeNew(folder: string, file: string, content: Uint8Array): Promise<void> {
   try {
@@ -43,7 +43,10 @@ export async function writeNew(folder: string, file: string, content: Uint8Array
       await handle.close();
     }
   } catch (cause) {
-    throw new SymbolonError('attester/broken', { file, reason: reasonOf(cause) }, { cause });
+    const reason = reasonOf(cause);
+    throw reason === 'EEXIST'
+      ? new SymbolonError('attester/enrolled', { file }, { cause })
+      : new SymbolonError('attester/broken', { file, reason }, { cause });
   }
 }
 
@@ -63,7 +66,8 @@ export async function readStrict<T>(
   }
 }
 
-function reasonOf(cause: unknown): string {
+/** The code of an error of the system, or the message of one of ours. */
+export function reasonOf(cause: unknown): string {
   if (isSymbolonError(cause)) {
     return cause.message;
   }

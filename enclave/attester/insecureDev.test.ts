@@ -202,9 +202,9 @@ test('files hold keys for their owner only', async () => {
 test('an enrolment and a root are never overwritten', async () => {
   const before = await readFile(join(folder, 'a', 'instance.cbor'));
   const again = { authority: join(folder, 'root'), folder: join(folder, 'a'), roleArn, now: start };
-  await rejects(() => enrolInsecureDevInstance(again), 'attester/broken', { reason: 'EEXIST' });
+  await rejects(() => enrolInsecureDevInstance(again), 'attester/enrolled', { file: 'instance.cbor' });
   assert.deepEqual(await readFile(join(folder, 'a', 'instance.cbor')), before);
-  await rejects(() => makeInsecureDevRoot({ folder: join(folder, 'root'), now: start }), 'attester/broken');
+  await rejects(() => makeInsecureDevRoot({ folder: join(folder, 'root'), now: start }), 'attester/enrolled');
 });
 
 test('files that are absent, cut short, changed, or of another kind are refused by name', async () => {

@@ -53,7 +53,7 @@ export interface InsecureDevRoot {
 /**
  * Makes root, region and zone in `folder` (mode 0700): `root.der`, and `authority.cbor` (mode 0600), which holds the
  * zone's key. The keys of root and region are not kept. Valid for ten years.
- * @throws SymbolonError `attester/broken` where the folder has a root already.
+ * @throws SymbolonError `attester/enrolled` where the folder has a root already, `attester/broken`.
  */
 export async function makeInsecureDevRoot(options: {
   readonly folder: string;
@@ -129,7 +129,8 @@ export interface InsecureDevInstance {
 
 /**
  * Enrols a node: makes `instance.cbor` (mode 0600) in the node's `folder`, with the authority of a new instance.
- * @throws SymbolonError `attester/broken` where the node is enrolled already, or the authority can't be read.
+ * @throws SymbolonError `attester/enrolled` where the node is enrolled already, `attester/broken` where the authority
+ * can't be read.
  */
 export async function enrolInsecureDevInstance(options: {
   /** Folder of {@link makeInsecureDevRoot}. */
@@ -170,10 +171,14 @@ export async function enrolInsecureDevInstance(options: {
   return { instanceId, roleArn };
 }
 
+/** A Buffer over the same memory: `Buffer.from(bytes)` would leave a copy that nobody wipes. */
+const bufferOver = (bytes: Uint8Array): Buffer =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
 /** Opens a key of one of the files and wipes its bytes. */
 export function openKey(file: string, key: Uint8Array): KeyObject {
   try {
-    return createPrivateKey({ key: Buffer.from(key), format: 'der', type: 'pkcs8' });
+    return createPrivateKey({ key: bufferOver(key), format: 'der', type: 'pkcs8' });
   } catch (cause) {
     throw new SymbolonError('attester/broken', { file, reason: 'the key can not be read' }, { cause });
   } finally {

@@ -1,10 +1,11 @@
 /** The digest of the program that a dev node runs, and the PCRs that stand for it. */
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SymbolonError } from '../../wire/errors/index.ts';
 import { hashOf } from '../../wire/ids.ts';
-import { createHash } from 'node:crypto';
 import { instancePcr, measureInto, rolePcr } from '../evidence/pcrs.ts';
+import { reasonOf } from './files.ts';
 
 /** One file of a program: its path relative to the program's folder, with `/` between the parts, and its bytes. */
 export interface ProgramFile {
@@ -27,23 +28,28 @@ const isProgram = (path: string): boolean => /\.(?:m?js|node)$/.test(path) && !p
 /**
  * Digest of the program in a folder of built files: `.js`, `.mjs` and `.node`, without tests, source maps and build
  * state.
- * @throws SymbolonError `attester/broken` where there is no program, or a symbolic link that could lead elsewhere.
+ * @throws SymbolonError `attester/bad-program` where there is no program, or a symbolic link that could lead elsewhere.
  */
 export async function digestProgramFolder(folder: string): Promise<Uint8Array> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((cause: unknown) => {
+    throw new SymbolonError('attester/bad-program', { file: folder, reason: reasonOf(cause) }, { cause });
+  });
   const files: ProgramFile[] = [];
   for (const entry of entries) {
     const full = join(entry.parentPath, entry.name);
     const path = full.slice(join(folder, '.').length + 1).replaceAll('\\', '/');
     if (entry.isSymbolicLink()) {
-      throw new SymbolonError('attester/broken', { file: path, reason: 'a symbolic link in the program' });
+      throw new SymbolonError('attester/bad-program', {
+        file: path,
+        reason: 'a symbolic link in the program',
+      });
     }
     if (entry.isFile() && isProgram(path)) {
       files.push({ path, content: await readFile(full) });
     }
   }
   if (files.length === 0) {
-    throw new SymbolonError('attester/broken', { file: folder, reason: 'no program in this folder' });
+    throw new SymbolonError('attester/bad-program', { file: folder, reason: 'no program in this folder' });
   }
   return programDigest(files);
 }

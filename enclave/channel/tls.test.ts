@@ -250,7 +250,7 @@ test('given many calls, then they share kept connections, and none resumes a ses
       await Promise.all(Array.from({ length: 20 }, () => channelCall(agent, get)));
       assert.equal(handshakes(), 2);
     });
-    // A client that keeps a session finds that there is none: the node hands out no tickets.
+    // A client that keeps a session finds that there is none: the node keeps nothing that a ticket could name.
     const first = await raw({ ...connectOptions(address) });
     const sessions: Buffer[] = [];
     first.on('session', (session) => sessions.push(session));

@@ -23,8 +23,8 @@ const version = { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', ciphers: suites 
  * is asked and not required, because health and evidence are for everyone: the routes look at {@link peerEd25519Key}.
  *
  * `rejectUnauthorized` is off because a client's certificate is self-signed. TLS still proves that the client holds the
- * key (RFC 8446 section 4.4.3). No session tickets: each connection proves the key anew, and nothing of one connection
- * opens another.
+ * key (RFC 8446 section 4.4.3). Each connection proves the key anew: with SSL_OP_NO_TICKET the tickets that OpenSSL still
+ * sends are names of sessions that nobody keeps, so nothing of one connection opens another.
  */
 export function serverTls(tls: TlsKey): SecureContextOptions & TlsOptions {
   return {

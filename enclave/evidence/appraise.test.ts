@@ -14,13 +14,14 @@ import { encodeCbor } from '../../wire/cbor.ts';
 import { assertRefusal, assertRefuses } from '../../test/pki/refusal.ts';
 import type { ErrorCode } from '../../wire/errors/index.ts';
 import { toHex } from '../../wire/ids.ts';
+import { maxEvidenceSkewMs } from '../../wire/limits.ts';
 import type { Manifest, Platform } from '../../wire/messages/manifest.ts';
 import { claimsBytes, identityBytes, type Claims, type Identity } from '../../wire/messages/session.ts';
 import { appraise, appraiseDocument, type AppraisalResult, type DocumentQuestion } from './appraise.ts';
 import { makeAuthorityCache } from './cache.ts';
 import type { Expected } from './claims.ts';
 import { instancePcr, rolePcr } from './pcrs.ts';
-import { maxClockSkewMs, policyFor } from './policy.ts';
+import { policyFor, type AppraisalPolicy } from './policy.ts';
 
 const bytes = (length: number, fill: number): Uint8Array => new Uint8Array(length).fill(fill);
 const identity: Identity = { v: 1, sign: bytes(32, 1), encrypt: bytes(32, 2), tls: bytes(32, 3) };
@@ -75,6 +76,7 @@ interface Case {
   readonly expected?: Partial<Expected>;
   readonly manifest?: Partial<Manifest>;
   readonly platform?: Platform;
+  readonly policy?: Partial<AppraisalPolicy>;
   readonly now?: number;
 }
 /** One node's evidence under one manifest, as it should be but for the change. */
@@ -87,7 +89,8 @@ function run(change: Case = {}): AppraisalResult {
       change.document?.fields?.(fields);
     },
   });
-  const policy = policyFor(manifestWith(made.root, change.manifest), 'node-a');
+  const complete = policyFor(manifestWith(made.root, change.manifest), 'node-a');
+  const policy = change.policy === undefined ? complete : { ...complete, ...change.policy };
   return appraise({ platform: change.platform ?? policy.platform, document: made.document }, policy, {
     now: change.now ?? madeAt + 1_000,
     expected: { ...expected, ...change.expected },
@@ -200,7 +203,7 @@ describe('freshness', () => {
     }
   });
   test('T37: a document that is dated too early or too late for this clock', () => {
-    const limitMs = 30_000 + maxClockSkewMs;
+    const limitMs = 30_000 + maxEvidenceSkewMs;
     refused({ now: madeAt + limitMs + 1 }, 'evidence/too-old', { madeAt, limitMs });
     assert.ok(run({ now: madeAt + limitMs }).ok);
     assert.ok(run({ now: madeAt - 50_000 }).ok);
@@ -211,7 +214,7 @@ describe('freshness', () => {
   test('a manifest that accepts older evidence is followed', () => {
     const manifest = { evidenceMaxAgeMs: 600_000 };
     assert.ok(run({ manifest, now: madeAt + 600_000 }).ok);
-    refused({ manifest, now: madeAt + 600_001 + maxClockSkewMs }, 'evidence/too-old');
+    refused({ manifest, now: madeAt + 600_001 + maxEvidenceSkewMs }, 'evidence/too-old');
   });
 });
 
@@ -337,6 +340,11 @@ describe('policy', () => {
       assertRefuses(() => run({ manifest: gap }), 'evidence/no-policy');
     }
   });
+  test('T01: a policy that was not made from a manifest, or was changed since, accepts nothing', () => {
+    for (const policy of [{}, { nodePcrs: new Map() }, { maxAgeMs: Infinity }, { measurements: [] }]) {
+      refused({ policy }, 'evidence/no-policy', { node: 'node-a' });
+    }
+  });
   test('a policy of one node does not appraise another', () => {
     refused({ expected: { node: 'node-b' } }, 'evidence/no-policy', { node: 'node-b' });
   });
@@ -413,7 +421,9 @@ describe('a document by itself, for tools', () => {
     assert.equal(code({ pcrs: new Map([[0, bytes(48, 1)]]) }), 'evidence/measurement-mismatch');
     assert.equal(code({ roots: [] }), 'evidence/no-policy');
     assert.equal(code({ pcrs: new Map() }), 'evidence/no-policy');
-    assert.equal(code({ platform: 'tpm2' }), 'evidence/platform-unsupported');
+    for (const platform of ['tpm2', 'nitro-tpm'] as const) {
+      assert.equal(code({ platform }), 'evidence/platform-unsupported');
+    }
     assert.equal(code({ now: madeAt + day }), 'evidence/certificate-not-valid');
   });
   test('T04: debug is refused unless allowed by name, and zeros can not be expected', () => {

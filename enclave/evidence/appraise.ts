@@ -12,6 +12,7 @@ import {
   checkAge,
   checkPolicy,
   firstDifference,
+  isComplete,
   refuseDebug,
   refuseZeros,
   type AppraisalPolicy,
@@ -106,6 +107,12 @@ function checkQuestion(evidence: Evidence, policy: AppraisalPolicy, expected: Ex
     throw new SymbolonError('evidence/platform-unsupported', { platform: evidence.platform });
   }
   const { node } = policy;
+  if (!isComplete(policy)) {
+    throw new SymbolonError('evidence/no-policy', {
+      node,
+      reason: 'the policy was not made from a manifest',
+    });
+  }
   if (evidence.platform !== policy.platform) {
     throw new SymbolonError('evidence/wrong-platform', {
       node,

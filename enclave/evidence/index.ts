@@ -23,4 +23,4 @@ export {
 } from './document.ts';
 export type { NitroPayload } from './nitro.ts';
 export { extendFresh, instancePcr, isZeroPcr, measureInto, rolePcr } from './pcrs.ts';
-export { maxClockSkewMs, policyFor, type AppraisalPolicy } from './policy.ts';
+export { policyFor, type AppraisalPolicy } from './policy.ts';

@@ -4,21 +4,21 @@
  */
 import { SymbolonError } from '../../wire/errors/index.ts';
 import { equalBytes, toHex } from '../../wire/ids.ts';
-import { maxSessionMs } from '../../wire/limits.ts';
-import type { Manifest, ManifestMeasurement, Platform } from '../../wire/messages/manifest.ts';
+import { maxEvidenceSkewMs, maxSessionMs } from '../../wire/limits.ts';
+import {
+  imagePcrs,
+  machinePcrs,
+  type Manifest,
+  type ManifestMeasurement,
+  type Platform,
+} from '../../wire/messages/manifest.ts';
 import type { VerifiedDocument } from './document.ts';
 import { instancePcr, isZeroPcr } from './pcrs.ts';
 
-/** How far the clocks of two machines may lie apart, in milliseconds. */
-export const maxClockSkewMs = 60_000;
-/** PCRs that every measurement must name: the image, its kernel, its application (EIF measurement rules). */
-const imagePcrs = [0, 1, 2] as const;
-/** PCRs that tie evidence to a machine: role and instance. A node must name at least one of them. */
-const machinePcrs = [3, 4] as const;
 /** How the common name of every root of the insecure dev attester starts. */
 export const devRootPrefix = 'insecure-dev.';
 
-/** What evidence of one node must show. Made by {@link policyFor} only. */
+/** What evidence of one node must show. Made by {@link policyFor} only: an appraisal refuses any other. */
 export interface AppraisalPolicy {
   readonly node: string;
   readonly platform: Platform;
@@ -32,6 +32,10 @@ export interface AppraisalPolicy {
   /** Longest age of the document in milliseconds, by its own timestamp, clock skew included. */
   readonly maxAgeMs: number;
 }
+
+const made = new WeakSet<AppraisalPolicy>();
+/** Whether {@link policyFor} made this very policy, so that nothing is missing in it (T01). */
+export const isComplete = (policy: AppraisalPolicy): boolean => made.has(policy);
 
 /** What is judged: a verified document, and when. */
 export interface Judged {
@@ -77,15 +81,17 @@ export function policyFor(manifest: Manifest, node: string): AppraisalPolicy {
   if (!machinePcrs.some((index) => entry.pcrs.has(index))) {
     throw gap('the node names neither PCR3 nor PCR4: any machine could show its evidence');
   }
-  return {
+  const policy: AppraisalPolicy = {
     node,
     platform,
     mode: manifest.mode,
     roots,
     measurements,
     nodePcrs: entry.pcrs,
-    maxAgeMs: Math.max(manifest.evidenceMaxAgeMs, maxSessionMs) + maxClockSkewMs,
+    maxAgeMs: Math.max(manifest.evidenceMaxAgeMs, maxSessionMs) + maxEvidenceSkewMs,
   };
+  made.add(policy);
+  return policy;
 }
 
 /** T04: a list that contains zeros would let debug enclaves in. */
@@ -103,8 +109,8 @@ export function refuseZeros(where: string, pcrs: ReadonlyMap<number, Uint8Array>
  */
 export function checkAge({ document, now }: Judged, maxAgeMs: number): void {
   const madeAt = document.timestamp;
-  if (madeAt > now + maxClockSkewMs) {
-    throw new SymbolonError('evidence/from-the-future', { madeAt, now, limitMs: maxClockSkewMs });
+  if (madeAt > now + maxEvidenceSkewMs) {
+    throw new SymbolonError('evidence/from-the-future', { madeAt, now, limitMs: maxEvidenceSkewMs });
   }
   if (madeAt < now - maxAgeMs) {
     throw new SymbolonError('evidence/too-old', { madeAt, now, limitMs: maxAgeMs });

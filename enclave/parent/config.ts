@@ -5,7 +5,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { SymbolonError } from '../../wire/errors/index.ts';
 import { optional, record, text, uint, type Shape } from '../../wire/shape.ts';
-import type { CborKey, CborValue } from '../../wire/cbor.ts';
+import { parseJsonValue } from '../../wire/strictJson.ts';
 import { errnoOf, parseAddress, type Address } from '../address/index.ts';
 import { limitRanges, type RelayLimits } from './limits.ts';
 
@@ -75,7 +75,11 @@ export function parseParentConfig(raw: Uint8Array): ParentConfig {
       limit: maxConfigBytes,
     });
   }
-  const { listen, node, control, limits } = configShape.check(strictJson(raw), 'config');
+  const json = parseJsonValue(raw, maxJsonDepth);
+  if (!json.ok) {
+    throw bad(json.reason);
+  }
+  const { listen, node, control, limits } = configShape.check(json.value, 'config');
   const parsed: ParentConfig = {
     listen: parseAddress(listen, { remote: true }),
     node: parseAddress(node),
@@ -89,59 +93,3 @@ export function parseParentConfig(raw: Uint8Array): ParentConfig {
   }
   return parsed;
 }
-
-/** JSON as the values that shapes check: objects become maps. Refuses what is repeated, too deep, or no whole number. */
-function strictJson(raw: Uint8Array): CborValue {
-  let value: unknown;
-  let source: string;
-  try {
-    source = new TextDecoder('utf-8', { fatal: true }).decode(raw);
-    value = JSON.parse(source);
-  } catch (error) {
-    throw bad('not JSON in UTF-8', error);
-  }
-  const converted = convert(value, 0);
-  if (countNames(source) !== countKeys(converted)) {
-    throw bad('a field is repeated');
-  }
-  return converted;
-}
-
-function convert(value: unknown, depth: number): CborValue {
-  if (depth > maxJsonDepth) {
-    throw bad('nested too deep');
-  }
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') {
-    return value;
-  }
-  if (typeof value === 'number') {
-    if (!Number.isSafeInteger(value)) {
-      throw bad('a number is no whole number');
-    }
-    return value;
-  }
-  if (Array.isArray(value)) {
-    return value.map((item: unknown) => convert(item, depth + 1));
-  }
-  const map = new Map<CborKey, CborValue>();
-  for (const [key, item] of Object.entries(value as object)) {
-    map.set(key, convert(item, depth + 1));
-  }
-  return map;
-}
-
-const countKeys = (value: CborValue): number =>
-  value instanceof Map
-    ? [...(value as ReadonlyMap<CborKey, CborValue>).values()].reduce<number>(
-        (n, item) => n + 1 + countKeys(item),
-        0,
-      )
-    : Array.isArray(value)
-      ? (value as readonly CborValue[]).reduce<number>((n, item) => n + countKeys(item), 0)
-      : 0;
-
-/** Names of fields in a text that is known to be JSON: every colon outside of a string follows one. */
-const countNames = (source: string): number => {
-  const outside = source.replace(/"(?:[^"\\]|\\.)*"/g, '');
-  return outside.split(':').length - 1;
-};

@@ -4,7 +4,7 @@
 export interface RelayLimits {
   /** Connections at once; one more is closed at once. */
   readonly maxConnections: number;
-  /** Connections at once from one source address, so that one machine can't take all of them. */
+  /** Connections at once from one IPv4 address or IPv6 /64, so that one machine can't take all of them. */
   readonly maxPerSource: number;
   /** Bytes that one connection may send to the node over its whole life. */
   readonly maxBytesUp: number;

@@ -50,6 +50,8 @@ export function createControl(modules: ControlModules): Server {
     },
   );
   server.maxConnections = 16;
+  // accept(2) ran out of descriptors: that caller is lost, the proxy goes on. A failure to listen reaches who listens.
+  server.on('error', () => undefined);
   return server;
 }
 

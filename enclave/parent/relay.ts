@@ -11,6 +11,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Connection, ends, type ByteCounters, type End } from './connection.ts';
 import { connectOptions, errnoOf, listenOn, type Address } from '../address/index.ts';
 import { chunkBytes, defaultLimits, type RelayLimits } from './limits.ts';
+import { sourceOf } from './source.ts';
 
 /** Why a connection was not taken. */
 export const refusals = ['connections', 'source', 'closing'] as const;
@@ -84,7 +85,7 @@ export async function startRelay(options: RelayOptions, modules: RelayModules = 
     highWaterMark: chunkBytes,
   };
   const server = createServer(serverOptions, (client) => {
-    const source = client.remoteAddress ?? 'local';
+    const source = sourceOf(client.remoteAddress);
     const fromSource = perSource.get(source) ?? 0;
     if (closing) {
       refuse(client, 'closing');

@@ -32,7 +32,14 @@ test('what the writer writes, the reader reads: octets of every length form', ()
 });
 
 test('object identifiers, integers and times read as they were written', () => {
-  for (const oid of ['1.2.840.10045.4.3.3', '2.5.29.19', '1.3.132.0.34', '2.999.1', '0.9.2342']) {
+  for (const oid of [
+    '1.2.840.10045.4.3.3',
+    '2.5.29.19',
+    '1.3.132.0.34',
+    '2.999.1',
+    '0.9.2342',
+    '1.2.16384',
+  ]) {
     assert.equal(oidText(readDer(derOid(oid))), oid);
   }
   assert.deepEqual(integerBytes(readDer(derInteger(bytes(0, 0, 0x80)))), bytes(0, 0x80));
@@ -79,6 +86,9 @@ test('values that DER writes in one way only', () => {
   malformed(() => oidText(readDer(bytes(0x06, 0x00))));
   malformed(() => oidText(readDer(bytes(0x06, 0x02, 0x2a, 0x80))));
   malformed(() => oidText(readDer(bytes(0x06, 0x03, 0x2a, 0x80, 0x01))));
+  malformed(() => oidText(readDer(bytes(0x06, 0x02, 0x2a, 0x81))));
+  // An arc beyond what a double holds: two encodings would read as one.
+  malformed(() => oidText(readDer(bytes(0x06, 0x0a, 0x2a, ...new Array<number>(8).fill(0xff), 0x7f))));
 });
 
 test('times that do not exist, or in a form that RFC 5280 does not allow', () => {
@@ -95,6 +105,7 @@ test('times that do not exist, or in a form that RFC 5280 does not allow', () =>
     generalized('20260101000000Z'),
     generalized('20500101000000.5Z'),
     derText(tag.utf8String, '260101000000Z'),
+    derText(tag.utf8String, '20500101000000Z'),
   ]) {
     malformed(() => timeValue(readDer(wrong)));
   }

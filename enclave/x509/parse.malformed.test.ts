@@ -153,6 +153,81 @@ test('algorithms with parameters, other curves and compressed points are told as
   assert.equal(readCertificate(withParts({ 6: sequence(algorithm, derBits(point)) })).keyType, 'other');
 });
 
+/** Every way to add a NULL at the end of one constructed value or octet string, with all lengths above it corrected. */
+function* withOneMore(raw: Uint8Array): Generator<Uint8Array> {
+  const item = readDer(raw);
+  if ((item.tag & 0x20) === 0 && item.tag !== tag.octetString) {
+    return;
+  }
+  yield der(item.tag, item.content, der(tag.null));
+  const reader = DerReader.inside(item);
+  const parts: Uint8Array[] = [];
+  while (!reader.done) {
+    parts.push(reader.next().raw);
+  }
+  for (const [i, part] of parts.entries()) {
+    for (const changed of withOneMore(part)) {
+      yield der(item.tag, ...parts.map((one, k) => (k === i ? changed : one)));
+    }
+  }
+}
+
+test('refused: one more element at the end of any structure, but inside the issuer, which is compared whole', () => {
+  const { issuer } = readCertificate(good);
+  const accepted: Uint8Array[] = [];
+  let tried = 0;
+  for (const changed of withOneMore(good)) {
+    tried += 1;
+    try {
+      accepted.push(readCertificate(changed).issuer);
+    } catch (error) {
+      assert.ok(isSymbolonError(error) && error.code.startsWith('certificate/'), String(error));
+    }
+  }
+  assert.equal(tried, 21);
+  assert.equal(accepted.length, 3);
+  assert.ok(accepted.every((other) => Buffer.compare(other, issuer) !== 0));
+});
+
+test('refused: a signature or a key that is not whole bytes', () => {
+  const parts = DerReader.inside(readDer(good));
+  const [body, algorithm] = [parts.next().raw, parts.next().raw];
+  const signature = derBits(Uint8Array.of(1, 2, 0xfe), 1);
+  assertRefuses(() => readCertificate(sequence(body, algorithm, signature)), 'certificate/bad-form');
+});
+
+test('a key type is told by algorithm, curve, form and length together', () => {
+  const [ec, p384, p256] = ['1.2.840.10045.2.1', '1.3.132.0.34', '1.2.840.10045.3.1.7'].map(derOid);
+  const ed25519 = derOid('1.3.101.112');
+  assert.ok(ec !== undefined && p384 !== undefined && p256 !== undefined);
+  const point = (length: number, first = 4): Uint8Array =>
+    Uint8Array.of(first, ...new Uint8Array(length - 1));
+  const table: readonly (readonly [string, Uint8Array, Uint8Array])[] = [
+    ['P-384', sequence(ec, p384), point(97)],
+    ['P-256', sequence(ec, p256), point(65)],
+    ['Ed25519', sequence(ed25519), point(32)],
+    ['other', sequence(ec, p384), point(97, 3)],
+    ['other', sequence(ec, p384), point(96)],
+    ['other', sequence(ec, p256), point(97)],
+    ['other', sequence(ec, p384), point(65)],
+    ['other', sequence(ec, p256), point(64)],
+    ['other', sequence(derOid('1.2.840.10045.2.2'), p384), point(97)],
+    ['other', sequence(ec, der(tag.null)), point(97)],
+    ['other', sequence(ed25519, der(tag.null)), point(32)],
+    ['other', sequence(ed25519), point(33)],
+    ['other', sequence(derOid('1.3.101.113')), point(32)],
+  ];
+  for (const [wanted, algorithm, key] of table) {
+    const { keyType } = readCertificate(withParts({ 6: sequence(algorithm, derBits(key)) }));
+    assert.equal(keyType, wanted, `${Buffer.from(algorithm).toString('hex')} ${key.length}`);
+  }
+});
+
+test('a common name may be a PrintableString', () => {
+  const printable = withParts({ 5: name(derText(tag.printableString, 'subject')) });
+  assert.equal(readCertificate(printable).commonName, 'subject');
+});
+
 test('two common names are none', () => {
   const attribute = der(tag.set, sequence(derOid('2.5.4.3'), derText(tag.utf8String, 'a')));
   assert.equal(readCertificate(withParts({ 5: sequence(attribute, attribute) })).commonName, undefined);

@@ -180,3 +180,36 @@ test('round 1 refuses a source of randomness that gives another number of bytes'
     refusedWith('threshold/bad-randomness'),
   );
 });
+
+for (const scheme of schemes) {
+  const { group } = suiteOf(scheme);
+  const wide = (scalar: bigint): Uint8Array => {
+    const [raw, zeros] = [group.encodeScalar(group.reduce(scalar)), new Uint8Array(16)];
+    return scheme === 'frost-ed25519' ? Uint8Array.of(...raw, ...zeros) : Uint8Array.of(...zeros, ...raw);
+  };
+  const seed = `degenerate/${scheme}`;
+  const drawn = insecureSeeded(`${seed}/1`);
+  const [a0, a1, other] = [group.randomScalar(drawn), group.randomScalar(drawn), 7n];
+  // What no party can know of another: here one draws coefficients that cancel the other's out.
+  for (const [what, first, second] of [
+    ['key is the identity', -a0, other],
+    ['share of party 1 is zero', other, -(a0 + a1 + other)],
+  ] as const) {
+    test(`T17: ${scheme}: coefficients of which the ${what}: no key`, () => {
+      const session = sessionOf(seed);
+      const crafted = [wide(first), wide(second)];
+      const random = insecureSeeded(`${seed}/2`);
+      const usual = { scheme, session, participants: [1, 2], threshold: 2 };
+      const one = dkgRound1({ ...usual, index: 1, random: insecureSeeded(`${seed}/1`) });
+      const two = dkgRound1({ ...usual, index: 2, random: (n) => crafted.shift() ?? random(n) });
+      const oneOpens = dkgRound2(one.state, new Map([[2, two.broadcast]]));
+      const twoOpens = dkgRound2(two.state, new Map([[1, one.broadcast]]));
+      const dealt = twoOpens.pairwise.get(1);
+      assert.ok(dealt !== undefined);
+      assert.throws(
+        () => dkgRound3(oneOpens.state, new Map([[2, twoOpens.broadcast]]), new Map([[2, dealt]])),
+        (error) => isSymbolonError(error, 'threshold/degenerate-value'),
+      );
+    });
+  }
+}

@@ -1,7 +1,6 @@
 /** One or two of three signers cheat, or the relay does: no wrong signature comes out, and the cheaters are named. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ed25519 } from '@noble/curves/ed25519.js';
 import { badPoints, flipped } from '../../test/threshold/dealer.ts';
 import { indices, insecureSeeded, runDkg } from '../../test/threshold/run.ts';
 import { isSymbolonError, type ErrorCode } from '../../wire/errors/index.ts';
@@ -18,7 +17,6 @@ import {
   type KeyShare,
   type Tweak,
 } from '../index.ts';
-import { OneUse } from '../oneUse.ts';
 import { suiteOf } from '../scheme.ts';
 
 type Messages = Map<number, Uint8Array>;
@@ -289,44 +287,7 @@ for (const [scheme, tweak] of settings) {
     );
     assert.throws(
       () => aggregate({ public: damaged, commitments, shares: signed, message, tweak }),
-      (error) => isSymbolonError(error) && error.code.startsWith('threshold/bad-signature'),
+      (error) => isSymbolonError(error, 'threshold/bad-signature'),
     );
   });
 }
-
-test('T17: frost-ed25519: a nonce commitment outside the prime-order subgroup never makes a signature, and its sender is named', () => {
-  const { group } = suiteOf('frost-ed25519');
-  const { shares: keys } = runDkg({
-    scheme: 'frost-ed25519',
-    threshold: 2,
-    participants: indices(2),
-    seed: 'mixed',
-  });
-  const [one, two] = [...keys.values()];
-  assert.ok(one !== undefined && two !== undefined);
-  const torsion = ed25519.Point.fromHex('c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a');
-  const own = commit({ share: one, random: insecureSeeded('own') });
-  const other = commit({ share: two, random: insecureSeeded('other') });
-  const fields = frostCommitment.decode(other.commitment);
-  const hiding = ed25519.Point.fromBytes(fields.hiding).add(torsion).toBytes();
-  const commitment = frostCommitment.encode({ ...fields, hiding });
-  const commitments = new Map([
-    [1, own.commitment],
-    [2, commitment],
-  ]);
-  // The cheater answers as well as it can: right in the subgroup, over the same challenge as everybody.
-  const content = OneUse.take(other.nonces);
-  const point = group.unsafeDecodeAnyOrder(hiding);
-  assert.ok(point !== undefined);
-  const nonces = new OneUse(
-    'nonces',
-    { ...content, commitment, points: { ...content.points, hiding: point } },
-    () => undefined,
-  );
-  const input = { commitments, message, tweak: 'none' as const };
-  const shares = new Map([
-    [1, signShare({ share: one, nonces: own.nonces, ...input })],
-    [2, signShare({ share: two, nonces, ...input })],
-  ]);
-  assert.throws(() => aggregate({ public: one.public, shares, ...input }), cheaters(2));
-});

@@ -150,10 +150,19 @@ for (const scheme of schemes) {
     wipeKeyShare(share);
     assert.throws(
       () => commit({ share, random: insecureSeeded('x') }),
-      refusedWith('threshold/share-mismatch'),
+      (error) => isSymbolonError(error, 'threshold/state-used') && error.facts.what === 'key share',
     );
+    // Not `share-mismatch`: that would send the operator to the backups for a share that was only put away.
     assert.throws(
       () => signShare({ share, nonces, commitments, message, tweak: 'none' }),
+      (error) => isSymbolonError(error, 'threshold/state-used') && error.facts.what === 'key share',
+    );
+  });
+
+  test(`${scheme}: a share that is no scalar makes no nonces`, () => {
+    const share = { ...shareOf(1), secret: new Uint8Array(32).fill(0xff) };
+    assert.throws(
+      () => commit({ share, random: insecureSeeded('x') }),
       refusedWith('threshold/share-mismatch'),
     );
   });

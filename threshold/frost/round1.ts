@@ -1,8 +1,7 @@
 /** Signing, round 1 (RFC 9591 section 5.1): two nonces, used once, and the commitments to them. */
-import { SymbolonError } from '../../wire/errors/index.ts';
 import type { Element, Random } from '../group/group.ts';
 import { draw } from '../group/noble.ts';
-import type { KeyShare } from '../keyShare.ts';
+import { secretOf, type KeyShare } from '../keyShare.ts';
 import { OneUse } from '../oneUse.ts';
 import { suiteOf, type Suite } from '../scheme.ts';
 import { frostCommitment } from './messages.ts';
@@ -28,7 +27,7 @@ export type Nonces = OneUse<NoncesContent>;
 
 /**
  * Makes a pair of nonces and the broadcast of round 1 (at most 120 bytes).
- * @throws SymbolonError `threshold/bad-randomness`, `threshold/share-mismatch` on a wiped share.
+ * @throws SymbolonError `threshold/bad-randomness`, `threshold/state-used` on a wiped share, `threshold/share-mismatch`.
  */
 export function commit(opts: { readonly share: KeyShare; readonly random: Random }): {
   nonces: Nonces;
@@ -38,9 +37,7 @@ export function commit(opts: { readonly share: KeyShare; readonly random: Random
   const { groupPublicKey, generation, scheme } = share.public;
   const suite = suiteOf(scheme);
   const { group } = suite;
-  if ((group.decodeScalar(share.secret) ?? 0n) === 0n) {
-    throw new SymbolonError('threshold/share-mismatch', { index: share.index });
-  }
+  secretOf(share);
   const hiding = makeNonce(suite, share.secret, random);
   const binding = makeNonce(suite, share.secret, random);
   const points = { hiding: group.baseProduct(hiding), binding: group.baseProduct(binding) };

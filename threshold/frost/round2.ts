@@ -1,7 +1,7 @@
 /** Signing, round 2 (RFC 9591 section 5.2): the signature share of one signer. */
 import { SymbolonError } from '../../wire/errors/index.ts';
 import { equalBytes } from '../../wire/ids.ts';
-import type { KeyShare } from '../keyShare.ts';
+import { secretOf, type KeyShare } from '../keyShare.ts';
 import { OneUse } from '../oneUse.ts';
 import { suiteOf } from '../scheme.ts';
 import { wipeNonces, type Nonces, type NoncesContent } from './round1.ts';
@@ -17,8 +17,8 @@ export interface SignShareOptions extends SigningInput {
 /**
  * Makes the signature share, 32 bytes. The nonces are taken before anything is looked at and wiped on every way out: a
  * call that is refused has used them up as well.
- * @throws SymbolonError `threshold/state-used` on a second use, `threshold/foreign-nonces`,
- * `threshold/own-commitment-changed`, `threshold/share-mismatch` on a wiped share, and what {@link openSession} throws.
+ * @throws SymbolonError `threshold/state-used` on a second use or a wiped share, `threshold/foreign-nonces`,
+ * `threshold/own-commitment-changed`, `threshold/share-mismatch`, and what {@link openSession} throws.
  */
 export function signShare(opts: SignShareOptions): Uint8Array {
   const nonces = OneUse.take(opts.nonces);
@@ -44,10 +44,7 @@ function computeShare({ share, ...input }: SignShareOptions, nonces: NoncesConte
   if (own === undefined || !equalBytes(own, nonces.commitment)) {
     throw new SymbolonError('threshold/own-commitment-changed', { party: index });
   }
-  const secret = group.decodeScalar(share.secret) ?? 0n;
-  if (secret === 0n) {
-    throw new SymbolonError('threshold/share-mismatch', { index });
-  }
+  const secret = secretOf(share);
   const session = openSession(key, input, { party: index, ...nonces.points });
   const bindingFactor = session.signers.find(({ party }) => party === index)?.bindingFactor;
   const hiding = group.decodeScalar(nonces.hiding) ?? 0n;

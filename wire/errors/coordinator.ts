@@ -144,7 +144,7 @@ export const coordinatorErrors = {
     http: 401,
     what: 'The API key is missing or unknown.',
     todo: 'Send `authorization: Bearer KEY` with a key that this coordinator made.',
-    facts: facts<Record<never, never>>(),
+    facts: facts<Record<string, never>>(),
   },
   'coordinator/busy': {
     http: 429,
@@ -156,7 +156,7 @@ export const coordinatorErrors = {
     http: 503,
     what: 'The coordinator is shutting down.',
     todo: 'Send the request again when it is back; what was accepted is taken up again.',
-    facts: facts<Record<never, never>>(),
+    facts: facts<Record<string, never>>(),
   },
   'coordinator/config': {
     http: 400,
@@ -204,6 +204,6 @@ export const coordinatorErrors = {
     http: 500,
     what: 'The coordinator made a mistake of its own.',
     todo: 'See its log and report the mistake.',
-    facts: facts<Record<never, never>>(),
+    facts: facts<Record<string, never>>(),
   },
 } as const satisfies Record<string, Entry>;

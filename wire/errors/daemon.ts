@@ -74,7 +74,7 @@ export const daemonErrors = {
     http: 503,
     what: 'The key store was closed; its shares are wiped.',
     todo: 'Wait until the node is ready again.',
-    facts: facts<Record<never, never>>(),
+    facts: facts<Record<string, never>>(),
   },
   'guard/missing': {
     http: 500,
@@ -272,13 +272,13 @@ export const daemonErrors = {
     http: 403,
     what: 'The node does not answer this caller.',
     todo: 'Connect with a client key that the manifest of the node names, and that may do what is asked.',
-    facts: facts<Record<never, never>>(),
+    facts: facts<Record<string, never>>(),
   },
   'node/no-such-route': {
     http: 404,
     what: 'The node has no such call.',
     todo: 'Check that both ends run versions that belong together; daemon/SPEC.md lists the calls.',
-    facts: facts<Record<never, never>>(),
+    facts: facts<Record<string, never>>(),
   },
   'node/bad-call': {
     http: 400,
@@ -314,7 +314,7 @@ export const daemonErrors = {
     http: 503,
     what: 'The node holds no manifest that it trusts, so it can say nothing about its cluster.',
     todo: 'See the reason in the log of the node; put a signed manifest in the place that the configuration names.',
-    facts: facts<Record<never, never>>(),
+    facts: facts<Record<string, never>>(),
   },
   'node/not-in-manifest': {
     http: 500,
@@ -326,7 +326,7 @@ export const daemonErrors = {
     http: 404,
     what: 'The node holds no such session of this client.',
     todo: 'Start a new session: it ended, or the node was started again.',
-    facts: facts<Record<never, never>>(),
+    facts: facts<Record<string, never>>(),
   },
   'session/expired': {
     http: 409,
@@ -458,7 +458,7 @@ export const daemonErrors = {
     http: 500,
     what: 'The request was not recorded as used before the last round.',
     todo: 'Report this: the node stopped its own mistake and nothing left.',
-    facts: facts<Record<never, never>>(),
+    facts: facts<Record<string, never>>(),
   },
   'session/unknown-key': {
     http: 404,

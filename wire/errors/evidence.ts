@@ -168,6 +168,18 @@ export const evidenceErrors = {
     todo: 'Enrol the node anew with the set-up; the manifest must then name its new PCRs.',
     facts: facts<{ file: string; reason: string }>(),
   },
+  'attester/enrolled': {
+    http: 409,
+    what: 'The dev attester has this file already; an enrolment is never overwritten.',
+    todo: 'Use the enrolment that is there, or move its folder away before enrolling anew.',
+    facts: facts<{ file: string }>(),
+  },
+  'attester/bad-program': {
+    http: 500,
+    what: 'The folder of the built program can not be measured.',
+    todo: 'Build the program anew into a folder of its own; it may hold no symbolic link.',
+    facts: facts<{ file: string; reason: string }>(),
+  },
   'attester/expired': {
     http: 503,
     what: 'The certificate of the attester can not be renewed any more.',

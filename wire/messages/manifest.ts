@@ -3,7 +3,7 @@
  * it does not name is refused. See wire/SPEC.md for the bytes.
  */
 import { maxManifest, maxNodes } from '../limits.ts';
-import { hashOf, hash32, name, purpose, schemes } from '../ids.ts';
+import { hashOf, hash32, label, name, purpose, schemes } from '../ids.ts';
 import { bytes, indexed, list, message, oneOf, record, text, uint, type TypeOf } from '../shape.ts';
 
 /** Platforms that evidence can come from (RFC 9334 attester types). */
@@ -18,6 +18,11 @@ export type Action = (typeof actions)[number];
 export const payloadKinds = ['message', 'bip340-digest', 'bip341-key-spend'] as const;
 /** A kind of {@link payloadKinds}. */
 export type PayloadKind = (typeof payloadKinds)[number];
+
+/** PCRs that a measurement of platform `nitro` or `dev` must list: the image, its kernel, its application (EIF rules). */
+export const imagePcrs = [0, 1, 2] as const;
+/** PCRs that tie an enclave to one machine: the role and the id of its instance. A node lists at least one. */
+export const machinePcrs = [3, 4] as const;
 
 const time = uint();
 
@@ -65,7 +70,7 @@ export const manifestShape = record({
   v: oneOf(1),
   /** 16 random bytes, for the life of the cluster. */
   cluster: bytes(16),
-  label: text(64),
+  label,
   /** Strictly rising: a node refuses a lower one, and another one of the same version. */
   version: uint(Number.MAX_SAFE_INTEGER, 1),
   /** `dev` is the only mode in which the insecure dev attester's root and debug measurements may be named. */

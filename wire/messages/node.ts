@@ -1,6 +1,6 @@
 /** The other calls of a signer node: evidence for a channel, status, keys, errors. */
 import { maxEvidence, maxName, maxNodes } from '../limits.ts';
-import { hash32, keyId, name, purpose, schemes } from '../ids.ts';
+import { hash32, keyId, label, name, purpose, schemes } from '../ids.ts';
 import { platforms } from './manifest.ts';
 import { bool, bytes, list, message, oneOf, optional, record, text, uint, type TypeOf } from '../shape.ts';
 
@@ -28,7 +28,7 @@ export const keyInfoShape = record({
   code: optional(text(64)),
   scheme: oneOf(...schemes),
   purpose,
-  label: text(64),
+  label,
   threshold: uint(maxNodes, 2),
   nodes: list(name, maxNodes, 2),
   generation: uint(),

@@ -3,8 +3,8 @@
  * authority: the coordinator can carry or drop it, not change it.
  */
 import { maxNodes, maxRequest, maxSignMessage } from '../limits.ts';
-import { hashOf, keyId, name, purpose, schemes } from '../ids.ts';
-import { bytes, list, message, oneOf, record, tagged, text, uint, type TypeOf } from '../shape.ts';
+import { hashOf, keyId, label, name, purpose, schemes } from '../ids.ts';
+import { bytes, list, message, oneOf, record, tagged, uint, type TypeOf } from '../shape.ts';
 
 /** What is to be signed. The digest kinds take exactly 32 bytes. */
 export const payloadShape = tagged('kind', {
@@ -17,6 +17,21 @@ export const payloadShape = tagged('kind', {
 });
 /** A payload. */
 export type Payload = TypeOf<typeof payloadShape>;
+
+/** What is signed for a payload: the message bytes, and whether the key is tweaked as BIP341 says. */
+export function signedMessage(payload: Payload): {
+  readonly message: Uint8Array;
+  readonly tweak: 'none' | 'bip341';
+} {
+  switch (payload.kind) {
+    case 'message':
+      return { message: payload.message, tweak: 'none' };
+    case 'bip340-digest':
+      return { message: payload.digest, tweak: 'none' };
+    case 'bip341-key-spend':
+      return { message: payload.digest, tweak: 'bip341' };
+  }
+}
 
 const head = {
   v: oneOf(1),
@@ -39,7 +54,7 @@ export const requestShape = tagged('action', {
     /** Names of the nodes that will hold a share, sorted. */
     nodes: list(name, maxNodes, 2),
     purpose,
-    label: text(64),
+    label,
   },
   sign: {
     ...head,
