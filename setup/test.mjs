@@ -23,6 +23,7 @@ async function runTests(name, files, concurrency) {
     '--test',
     '--enable-source-maps',
     '--test-reporter=spec',
+    '--test-timeout=480000',
     `--test-concurrency=${concurrency}`,
     ...files,
   ]);

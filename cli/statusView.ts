@@ -1,0 +1,127 @@
+/** The status of a cluster as the coordinator tells it, read field by field. */
+import { Answer, type CoordinatorClient } from './coordinatorClient.ts';
+
+/** A node. */
+export interface NodeView {
+  readonly name: string;
+  readonly state: string;
+  readonly ready: boolean;
+  readonly phase: string | undefined;
+  readonly code: string | undefined;
+  readonly reason: string | undefined;
+  readonly platform: string | undefined;
+  readonly measurement: string | undefined;
+  /** Unix milliseconds. */
+  readonly evidenceUntil: number | undefined;
+  /** Unix milliseconds of the coordinator's last look that was answered. */
+  readonly lastSeenAt: number | undefined;
+  readonly latencyMs: number | undefined;
+  readonly clockSkewMs: number | undefined;
+  readonly refusals: readonly {
+    readonly peer: string;
+    readonly code: string;
+    readonly detail: string;
+    readonly at: number;
+  }[];
+}
+/** A key. */
+export interface KeyStatusView {
+  readonly id: string;
+  readonly label: string;
+  readonly scheme: string;
+  readonly state: string;
+  readonly threshold: number;
+  readonly canSign: boolean;
+  readonly with: readonly string[];
+  readonly without: readonly { readonly node: string; readonly code: string; readonly reason: string }[];
+  readonly until: number | undefined;
+}
+/** Something that ends. */
+export interface ExpiryView {
+  readonly what: string;
+  readonly subject: string;
+  readonly at: number;
+  readonly renewsItself: boolean;
+  readonly note: string;
+}
+/** The whole. */
+export interface StatusView {
+  readonly label: string;
+  readonly mode: string;
+  readonly manifestVersion: number;
+  readonly canSign: string;
+  readonly sentence: string;
+  readonly with: readonly string[];
+  readonly until: number | undefined;
+  readonly next: ExpiryView | undefined;
+  readonly expiries: readonly ExpiryView[];
+  readonly keys: readonly KeyStatusView[];
+  readonly nodes: readonly NodeView[];
+  /** The answer as it came, for `--json`. */
+  readonly raw: unknown;
+}
+
+/** Reads the status of the coordinator. */
+export async function readStatus(client: CoordinatorClient, timeoutMs = 10_000): Promise<StatusView> {
+  const answer = new Answer(await client.call({ method: 'GET', path: '/v1/status', timeoutMs }));
+  const cluster = answer.optionalObject('cluster') ?? new Answer(undefined, 'answer.cluster');
+  const manifest = cluster.optionalObject('manifest') ?? new Answer(undefined, 'answer.cluster.manifest');
+  const next = answer.optionalObject('next');
+  return {
+    label: cluster.text('label'),
+    mode: cluster.text('mode'),
+    manifestVersion: manifest.integer('version'),
+    canSign: answer.text('canSign'),
+    sentence: answer.text('sentence'),
+    with: answer.texts('with'),
+    until: answer.optionalInteger('until'),
+    next: next === undefined ? undefined : expiryOf(next),
+    expiries: answer.list('expiries').map(expiryOf),
+    keys: answer.list('keys').map(keyOf),
+    nodes: answer.list('nodes').map(nodeOf),
+    raw: answer.raw,
+  };
+}
+
+const expiryOf = (one: Answer): ExpiryView => ({
+  what: one.text('what'),
+  subject: one.text('subject'),
+  at: one.integer('at'),
+  renewsItself: one.bool('renewsItself'),
+  note: one.text('note'),
+});
+
+const keyOf = (one: Answer): KeyStatusView => ({
+  id: one.text('id'),
+  label: one.text('label'),
+  scheme: one.text('scheme'),
+  state: one.text('state'),
+  threshold: one.integer('threshold'),
+  canSign: one.bool('canSign'),
+  with: one.texts('with'),
+  without: one
+    .list('without')
+    .map((out) => ({ node: out.text('node'), code: out.text('code'), reason: out.text('reason') })),
+  until: one.optionalInteger('until'),
+});
+
+const nodeOf = (one: Answer): NodeView => ({
+  name: one.text('name'),
+  state: one.text('state'),
+  ready: one.bool('ready'),
+  phase: one.optionalText('phase'),
+  code: one.optionalText('code'),
+  reason: one.optionalText('reason'),
+  platform: one.optionalText('platform'),
+  measurement: one.optionalText('measurement'),
+  evidenceUntil: one.optionalInteger('evidenceUntil'),
+  lastSeenAt: one.optionalInteger('lastSeenAt'),
+  latencyMs: one.optionalNumber('latencyMs'),
+  clockSkewMs: one.optionalNumber('clockSkewMs'),
+  refusals: one.list('refusals').map((refusal) => ({
+    peer: refusal.text('peer'),
+    code: refusal.text('code'),
+    detail: refusal.text('detail'),
+    at: refusal.integer('at'),
+  })),
+});
