@@ -26,7 +26,7 @@ import {
   type VerifiedManifest,
   type VerifiedRequest,
 } from '../manifest/index.ts';
-import { Jobs } from './jobs.ts';
+import { Jobs, type JobDone } from './jobs.ts';
 import { agreedKey, KeyDirectory, type Key } from './keys.ts';
 import { defaultLimits, type CoordinatorLimits } from './limits.ts';
 import type { Log } from './log.ts';
@@ -122,7 +122,10 @@ export class Coordinator {
       store,
       now,
       log,
-      work: { sign: (job) => this.#sign(job), 'key.create': (job) => this.#create(job) },
+      work: {
+        sign: (job, verified) => this.#sign(job, verified),
+        'key.create': (job, verified) => this.#create(job, verified),
+      },
     });
   }
 
@@ -137,9 +140,12 @@ export class Coordinator {
     await this.#activation.load();
   }
 
-  /** Looks at all nodes once and takes up unfinished work. Call {@link Coordinator.load} before. */
+  /**
+   * Looks at all nodes once and takes up unfinished work. A node that answers slowly is waited for as long as for one call,
+   * not longer (T35). Call {@link Coordinator.load} before.
+   */
   async start(): Promise<void> {
-    await this.nodes.start();
+    await within(this.nodes.start(), this.#limits.callMs);
     await this.keys.adopt();
     this.#activation.kick();
     await this.#jobs.resume();
@@ -178,6 +184,11 @@ export class Coordinator {
       rounds: made.rounds,
       ms: made.ms,
     };
+  }
+
+  /** Resolves once the store has the request of this id, which was handed in: from then on a restart takes it up. */
+  stored(id: string): Promise<void> {
+    return this.#jobs.stored(id);
   }
 
   /** How a signing job stands. @throws SymbolonError `coordinator/unknown-signature`. */
@@ -317,10 +328,14 @@ export class Coordinator {
     return verified;
   }
 
-  async #sign(job: Job): Promise<SignatureBody> {
-    const { request } = verifySignedRequest(job.request, this.manifest.manifest, {
-      now: this.#modules.now(),
-    });
+  /** The request of a job; one that is taken up after a restart is checked anew. */
+  #requestOf(job: Job, verified: VerifiedRequest | undefined): VerifiedRequest['request'] {
+    const { now } = this.#modules;
+    return (verified ?? verifySignedRequest(job.request, this.manifest.manifest, { now: now() })).request;
+  }
+
+  async #sign(job: Job, verified: VerifiedRequest | undefined): Promise<JobDone> {
+    const request = this.#requestOf(job, verified);
     if (request.action !== 'sign') {
       throw new SymbolonError('coordinator/request-wrong', { reason: 'not a sign request' });
     }
@@ -348,8 +363,8 @@ export class Coordinator {
         },
         limits,
       );
-      const { signature, participants, ms, rounds, failed } = result;
-      return {
+      const { signature, participants, ms, rounds, failed, finish } = result;
+      const body: SignatureBody = {
         id: job.id,
         status: 'done',
         key: key.id,
@@ -360,13 +375,13 @@ export class Coordinator {
         rounds,
         failed,
       };
+      // A node that is told refuses the request from then on: a restart must find the signature in the store.
+      return { result: body, kept: finish };
     });
   }
 
-  async #create(job: Job): Promise<Made> {
-    const { request } = verifySignedRequest(job.request, this.manifest.manifest, {
-      now: this.#modules.now(),
-    });
+  async #create(job: Job, verified: VerifiedRequest | undefined): Promise<JobDone> {
+    const request = this.#requestOf(job, verified);
     if (request.action !== 'key.create') {
       throw new SymbolonError('coordinator/request-wrong', { reason: 'not a key.create request' });
     }
@@ -377,7 +392,7 @@ export class Coordinator {
         { ...this.#sessionModules(), nodes: this.nodes },
         limits,
       );
-      const stored = await agreedKey(created.key, request.nodes, {
+      const stored = await agreedKey(created.key, request, {
         nodes: this.nodes,
         cluster: this.manifest.manifest.cluster,
       });
@@ -385,10 +400,19 @@ export class Coordinator {
         key: created.key,
         confirmations: [...created.confirmations],
       });
-      await this.keys.addPending(stored, confirmations);
+      const result: Made = {
+        key: created.key,
+        rounds: created.rounds,
+        ms: round1(performance.now() - started),
+      };
+      await this.keys.addPending(stored, confirmations, {
+        id: job.id,
+        outcome: JSON.stringify(result),
+        at: this.#modules.now(),
+      });
       this.#activation.add(created.key, created.confirmations);
       this.#activation.kick();
-      return { key: created.key, rounds: created.rounds, ms: round1(performance.now() - started) };
+      return { result };
     });
   }
 

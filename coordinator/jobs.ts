@@ -1,5 +1,5 @@
 /**
- * Jobs: one client request each, kept in the store before anything happens, so that a restart takes up what was
+ * Jobs: one client request each, kept in the store before anybody is told of it, so that a restart takes up what was
  * running. The request id makes a job unique: the same request again gets the same result, and is never done twice.
  */
 import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
@@ -21,8 +21,23 @@ export interface StoredError {
   readonly todo: string;
 }
 
-/** Does the work of a job; what it resolves to is kept as JSON. */
-export type JobWork = (job: Job) => Promise<unknown>;
+/** What the work of a job gives. */
+export interface JobDone {
+  /** Kept as JSON; the answer to the request. */
+  readonly result: unknown;
+  /** Called once the result is in the store: what must not be said before a restart would find the result. */
+  readonly kept?: () => void;
+}
+
+/** Does the work of a job. `verified` is absent where the job is taken up after a restart: then it is checked anew. */
+export type JobWork = (job: Job, verified: VerifiedRequest | undefined) => Promise<JobDone>;
+
+interface Running {
+  readonly hash: Uint8Array;
+  /** Resolves once the store has the job. */
+  readonly stored: Promise<unknown>;
+  readonly ended: Promise<unknown>;
+}
 
 /** What jobs work with. */
 export interface JobsModules {
@@ -36,7 +51,7 @@ export interface JobsModules {
 export class Jobs {
   readonly #modules: JobsModules;
   readonly #limit: number;
-  readonly #running = new Map<string, { readonly hash: Uint8Array; readonly ended: Promise<unknown> }>();
+  readonly #running = new Map<string, Running>();
   #stopping = false;
 
   /** @param limit - jobs at once; one more is refused with `coordinator/busy`. */
@@ -68,8 +83,34 @@ export class Jobs {
     if (this.#running.size >= this.#limit) {
       throw new SymbolonError('coordinator/busy', { limit: this.#limit });
     }
-    const ended = this.#begin(kind, id, signed, verified);
-    return this.#track(id, verified.hash, ended);
+    const { request, hash } = verified;
+    const entered = this.#enter(
+      {
+        id,
+        kind,
+        request: signed,
+        hash,
+        key: request.action === 'sign' ? request.key : undefined,
+        state: 'running',
+        createdAt: this.#modules.now(),
+        expiresAt: request.expiresAt,
+        finishedAt: undefined,
+        outcome: undefined,
+      },
+      verified,
+    );
+    const stored = entered.then((job) => job.stored);
+    // Its failure is the failure of the job too.
+    stored.catch(() => undefined);
+    return this.#track(id, { hash, stored, ended: entered.then((job) => job.ended) });
+  }
+
+  /**
+   * Resolves once the store has a job that was handed in: before that, nobody may be told that it runs.
+   * @throws SymbolonError as {@link Jobs.submit} does where the store did not take it.
+   */
+  async stored(id: string): Promise<void> {
+    await this.#running.get(id)?.stored;
   }
 
   /** How a job stands, or `undefined` where there is none. */
@@ -82,6 +123,10 @@ export class Jobs {
   async resume(): Promise<void> {
     const { store, log, now } = this.#modules;
     for (const job of await store.runningJobs()) {
+      // Its caller asked again before this process came to it.
+      if (this.#running.has(job.id)) {
+        continue;
+      }
       if (job.expiresAt <= now()) {
         const error = new SymbolonError('coordinator/request-expired', {
           expiresAt: job.expiresAt,
@@ -91,7 +136,9 @@ export class Jobs {
         continue;
       }
       log('info', 'job-resumed', { id: job.id, kind: job.kind });
-      void this.#track(job.id, job.hash, this.#run(job)).catch(() => undefined);
+      const stored = Promise.resolve();
+      const ended = this.#run(job, undefined, stored);
+      void this.#track(job.id, { hash: job.hash, stored, ended }).catch(() => undefined);
     }
   }
 
@@ -106,50 +153,43 @@ export class Jobs {
     clearTimeout(timer);
   }
 
-  #track(id: string, hash: Uint8Array, ended: Promise<unknown>): Promise<unknown> {
-    const tracked = ended.finally(() => {
+  #track(id: string, running: Running): Promise<unknown> {
+    const ended = running.ended.finally(() => {
       this.#running.delete(id);
     });
-    this.#running.set(id, { hash, ended: tracked });
-    return tracked;
+    this.#running.set(id, { ...running, ended });
+    return ended;
   }
 
-  async #begin(
-    kind: JobKind,
-    id: string,
-    signed: Uint8Array,
-    { request, hash }: VerifiedRequest,
-  ): Promise<unknown> {
-    const { store, now } = this.#modules;
-    const { job, added } = await store.addJob({
-      id,
-      kind,
-      request: signed,
-      hash,
-      key: request.action === 'sign' ? request.key : undefined,
-      createdAt: now(),
-      expiresAt: request.expiresAt,
-    });
-    if (!added) {
-      sameRequest(id, job.hash, hash);
-      const view = viewOf(job);
-      if (view.status === 'done') {
-        return view.result;
-      }
-      // A failure is not a result: the same request may be tried again while it is valid.
-      await store.restartJob(id);
+  /** Finds out whether the request is known, then begins its work: anew, or again, or not at all where it is done. */
+  async #enter(job: Job, verified: VerifiedRequest): Promise<Pick<Running, 'stored' | 'ended'>> {
+    const { store } = this.#modules;
+    const known = await store.job(job.id);
+    if (known === undefined) {
+      // The nodes work while the disk does: the first calls leave in this turn, the store is written in the next.
+      const stored = nextTurn().then(() => store.addJob(job));
+      return { stored, ended: this.#run(job, verified, stored) };
     }
-    return this.#run(job);
+    sameRequest(job.id, known.hash, job.hash);
+    const stored = Promise.resolve();
+    const view = viewOf(known);
+    if (view.status === 'done') {
+      return { stored, ended: Promise.resolve(view.result) };
+    }
+    // A failure is not a result: the same request may be tried again while it is valid.
+    await store.restartJob(job.id);
+    return { stored, ended: this.#run(known, verified, stored) };
   }
 
-  async #run(job: Job): Promise<unknown> {
+  /** @param stored - resolves once the store has the job: before that no end of it is kept, told to a node, or answered. */
+  async #run(job: Job, verified: VerifiedRequest | undefined, stored: Promise<unknown>): Promise<unknown> {
     const { store, now, work, log } = this.#modules;
     const finish = async (state: 'done' | 'failed', outcome: unknown): Promise<void> => {
       await store.finishJob(job.id, state, JSON.stringify(outcome), now());
     };
-    let result: unknown;
+    let done: JobDone;
     try {
-      result = await work[job.kind](job);
+      [done] = await Promise.all([work[job.kind](job, verified), stored]);
     } catch (error) {
       const named = isSymbolonError(error)
         ? error
@@ -161,14 +201,18 @@ export class Jobs {
       if (named.code === 'coordinator/store-broken') {
         throw error;
       }
+      await stored;
       log('warn', 'job-failed', { id: job.id, kind: job.kind, code: named.code, detail: named.message });
       await finish('failed', storedError(named));
       throw error;
     }
-    await finish('done', result);
-    return result;
+    await finish('done', done.result);
+    done.kept?.();
+    return done.result;
   }
 }
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const storedError = (error: SymbolonError): StoredError => ({
   code: error.code,

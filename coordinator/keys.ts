@@ -4,11 +4,11 @@
  */
 import { decodeKeyPublic, type KeyPublic } from '../threshold/index.ts';
 import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
-import { equalBytes, keyIdOf, toHex } from '../wire/ids.ts';
+import { keyIdOf, toHex } from '../wire/ids.ts';
 import type { Manifest } from '../wire/messages/manifest.ts';
 import type { KeyInfo } from '../wire/messages/node.ts';
 import type { NodeSet } from './nodes/nodeSet.ts';
-import type { Store, StoredKey } from './store/store.ts';
+import type { FinishedJob, Store, StoredKey } from './store/store.ts';
 
 /** A key with its public data decoded. */
 export interface Key extends StoredKey {
@@ -57,9 +57,9 @@ export class KeyDirectory {
     return key;
   }
 
-  /** Stores a new key as pending, with the confirmations that will activate it. */
-  async addPending(stored: StoredKey, confirmations: Uint8Array): Promise<void> {
-    await this.#modules.store.addPendingKey(stored, confirmations);
+  /** Stores a new key as pending, with the confirmations that will activate it and the end of the job that made it. */
+  async addPending(stored: StoredKey, confirmations: Uint8Array, made: FinishedJob): Promise<void> {
+    await this.#modules.store.addPendingKey(stored, confirmations, made);
     this.#keys.set(stored.id, this.#decode({ ...stored, state: 'pending' }));
   }
 
@@ -72,16 +72,17 @@ export class KeyDirectory {
   /** Takes in active keys that the nodes hold and the store does not know. */
   async adopt(): Promise<void> {
     const unknown = new Map<string, KeyInfo[]>();
-    for (const { state, keys } of this.#modules.nodes.views()) {
+    for (const { name, state, keys } of this.#modules.nodes.views()) {
       for (const info of state === 'up' ? keys.values() : []) {
-        if (info.state === 'active' && !this.#keys.has(info.id)) {
-          unknown.set(info.id, [...(unknown.get(info.id) ?? []), info]);
+        // What a node says of a key that it does not hold itself counts for nothing.
+        if (info.state === 'active' && !this.#keys.has(info.id) && info.nodes.includes(name)) {
+          const said = factsOf(info);
+          unknown.set(said, [...(unknown.get(said) ?? []), info]);
         }
       }
     }
-    for (const infos of unknown.values()) {
-      const [first] = infos;
-      const agreeing = infos.filter((info) => first !== undefined && equalBytes(info.public, first.public));
+    for (const agreeing of unknown.values()) {
+      const [first] = agreeing;
       if (first !== undefined && agreeing.length >= first.threshold) {
         const stored: StoredKey = { ...storedOf(first), state: 'active' };
         try {
@@ -100,15 +101,31 @@ export class KeyDirectory {
 
   #decode(stored: StoredKey): Key {
     const manifest = this.#modules.manifest();
-    checkPublic(stored, manifest.cluster);
+    const decoded = checkPublic(stored, manifest.cluster);
     const names = new Map(
       manifest.nodes
         .filter(({ name }) => stored.nodes.includes(name))
         .map(({ index, name }) => [index, name]),
     );
-    return { ...stored, decoded: decodeKeyPublic(stored.public), names };
+    return { ...stored, decoded, names };
   }
 }
+
+/**
+ * Everything that all holders of a key must say alike, as one text to compare. The time of its making is not in it: each
+ * holder has its own.
+ */
+const factsOf = (key: Omit<StoredKey, 'state'>): string =>
+  JSON.stringify([
+    key.id,
+    key.scheme,
+    key.purpose,
+    key.label,
+    key.threshold,
+    key.nodes,
+    key.generation,
+    toHex(key.public),
+  ]);
 
 /** What the store keeps of a node's description of a key. */
 export const storedOf = (info: KeyInfo): StoredKey => ({
@@ -144,14 +161,16 @@ export function checkPublic(key: StoredKey, cluster: Uint8Array, node = ''): Key
 }
 
 /**
- * The public data of a new key, on which all its nodes must agree to the byte. Reads their lists of keys anew.
+ * The public data of a new key, on which all its nodes must agree to the byte, and which must be what was asked for.
+ * Reads their lists of keys anew.
  * @throws SymbolonError `coordinator/node-lacks-key`, `coordinator/key-disagrees`.
  */
 export async function agreedKey(
   key: string,
-  holders: readonly string[],
+  asked: Pick<StoredKey, 'scheme' | 'threshold' | 'nodes' | 'purpose' | 'label'>,
   { nodes, cluster }: { readonly nodes: Pick<NodeSet, 'refresh' | 'view'>; readonly cluster: Uint8Array },
 ): Promise<StoredKey> {
+  const { nodes: holders, scheme, threshold, purpose, label } = asked;
   await Promise.all(holders.map((name) => nodes.refresh(name, { keys: true })));
   let first: StoredKey | undefined;
   for (const node of holders) {
@@ -159,15 +178,17 @@ export async function agreedKey(
     if (info === undefined) {
       throw new SymbolonError('coordinator/node-lacks-key', { node, key, state: 'absent' });
     }
-    first ??= storedOf(info);
-    if (!equalBytes(info.public, first.public)) {
+    // The request is the measure, not the first node's word: that one could lie about all but the group key.
+    const wanted = { ...storedOf(info), scheme, threshold, nodes: holders, purpose, label };
+    first ??= wanted;
+    if (factsOf(info) !== factsOf({ ...wanted, public: first.public })) {
       throw new SymbolonError('coordinator/key-disagrees', { key, node });
     }
   }
   if (first === undefined) {
     throw new SymbolonError('coordinator/unknown-key', { key });
   }
-  checkPublic(first, cluster, holders[0]);
+  checkPublic(first, cluster);
   return first;
 }
 

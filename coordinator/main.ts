@@ -19,6 +19,8 @@ import { openPgliteStore } from './store/pgliteStore.ts';
 const endMs = 1_800;
 /** Idempotency records and failed jobs are kept this long, in milliseconds. */
 const keepMs = 7 * 86_400_000;
+/** How often what is older than that is dropped, in milliseconds. */
+const pruneMs = 3_600_000;
 /** Exit codes after sysexits(3): a configuration that can't be used, and any other failure to start. */
 const exits = { config: 78, failed: 70 };
 
@@ -112,6 +114,9 @@ async function main(): Promise<void> {
     nodes: coordinator.nodes.names(),
   });
 
+  setInterval(() => {
+    store.prune(now() - keepMs).catch(fail);
+  }, pruneMs).unref();
   process.on('SIGHUP', () => {
     coordinator.reloadManifest().catch(fail);
   });

@@ -6,9 +6,8 @@
  */
 import { appraise, type Appraisal } from '../enclave/evidence/index.ts';
 import { verifyEnvelope } from '../enclave/channel/index.ts';
-import { compareBytes } from '../wire/cbor.ts';
 import { isSymbolonError, SymbolonError, type CodeOf } from '../wire/errors/index.ts';
-import { equalBytes, hashOf } from '../wire/ids.ts';
+import { equalBytes, toHex } from '../wire/ids.ts';
 import {
   identityBytes,
   sessionIdOf,
@@ -16,6 +15,7 @@ import {
   type Envelope,
   type Identity,
 } from '../wire/messages/session.ts';
+import { firstTranscript, nextTranscript } from '../wire/messages/transcript.ts';
 import type { CallOptions, NodeCalls, NodeExpectation } from './nodes/nodeClient.ts';
 import { asSymbolon } from './nodes/nodeSet.ts';
 
@@ -79,9 +79,6 @@ export interface SessionLimits {
   readonly deadline: number;
 }
 
-const label = 'symbolon/transcript/1';
-const utf8 = new TextEncoder();
-
 /** An open, attested session. Rounds are run in order; after a failure the session is not used again. */
 export class Session {
   readonly id: Uint8Array;
@@ -113,7 +110,7 @@ export class Session {
     this.times = opened.times;
     this.#identities = opened.identities;
     this.#evidence = opened.evidence;
-    this.#transcript = hashOf(label, opened.id);
+    this.#transcript = firstTranscript(opened.id);
   }
 
   /**
@@ -130,6 +127,7 @@ export class Session {
       );
       return { challenge, identity: checkChallenge(client, challenge) };
     });
+    refuseSharedParts(challenges);
     const ordered = participants.map((name) => demand(challenges, name).challenge);
     const id = sessionIdOf({
       requestHash: plan.requestHash,
@@ -144,6 +142,11 @@ export class Session {
         throw wrong(client.name, 'attest', 'evidence for another session');
       }
       return answer.evidence;
+    }).catch((error: unknown) => {
+      // The others have the session open: told now, they need not hold it until its deadline (T43).
+      const code = error instanceof SessionFailure ? error.fault.error.code : 'coordinator/internal';
+      endSession(participants, { outcome: 'aborted', session: id, code }, modules);
+      throw error;
     });
     const identities = new Map([...challenges].map(([name, { identity }]) => [name, identity]));
     return new Session(plan, modules, limits, { id, identities, evidence, times });
@@ -191,8 +194,7 @@ export class Session {
     );
     const broadcasts = new Map([...outputs].map(([name, { broadcast }]) => [name, broadcast]));
     this.#envelopes = [...outputs.values()].flatMap(({ envelopes }) => envelopes);
-    const sorted = [...broadcasts].sort(([a], [b]) => compareBytes(utf8.encode(a), utf8.encode(b)));
-    this.#transcript = hashOf(label, transcript, round, sorted);
+    this.#transcript = nextTranscript(transcript, round, broadcasts);
     return broadcasts;
   }
 
@@ -290,6 +292,26 @@ function checkChallenge(client: NodeCalls, challenge: Challenge): Identity {
     throw wrong(client.name, 'open', 'the identity is not the attested one');
   }
   return identity;
+}
+
+/**
+ * T09: two nodes with one boot, nonce or key would make every node refuse the session without a name. Which of the two
+ * copied from the other can't be told: each is held against the other, and they sign with others.
+ */
+function refuseSharedParts(
+  challenges: ReadonlyMap<string, { readonly challenge: Challenge; readonly identity: Identity }>,
+): void {
+  const owners = new Map<string, string>();
+  for (const [node, { challenge, identity }] of challenges) {
+    for (const part of [challenge.boot, challenge.nonce, identity.sign, identity.encrypt, identity.tls]) {
+      const accused = owners.get(toHex(part)) ?? node;
+      if (accused !== node) {
+        const error = wrong(node, 'open', `a boot, a nonce or a key that ${accused} shows too`);
+        throw new SessionFailure('open', { node, error, accused });
+      }
+      owners.set(toHex(part), node);
+    }
+  }
 }
 
 const sameIdentity = (identity: Identity, { boot }: Challenge, appraisal: Appraisal): boolean =>

@@ -38,6 +38,7 @@ export type ApiCoordinator = Pick<
   Coordinator,
   | 'sign'
   | 'createKey'
+  | 'stored'
   | 'signature'
   | 'status'
   | 'keys'
@@ -155,6 +156,13 @@ export async function makeServer(modules: ServerModules): Promise<FastifyInstanc
     }
   };
 
+  /** What a caller is told whose wait is over: only once a restart would take the request up. */
+  const accepted = async (signed: Uint8Array): Promise<SignatureBody> => {
+    const running = runningOf(signed);
+    await coordinator.stored(running.id);
+    return running;
+  };
+
   app.get(
     '/v1/health',
     { schema: { querystring: noQuery, security: [], response: answers('Health', 200) } },
@@ -216,7 +224,9 @@ export async function makeServer(modules: ServerModules): Promise<FastifyInstanc
       const done = await finished(coordinator.createKey(signed), query.wait, log);
       // The ceremony goes on; the same request asked again joins it.
       return done === undefined
-        ? reply.status(202).send({ id: runningOf(signed).id, status: 'running' } satisfies CreateKeyBody)
+        ? reply
+            .status(202)
+            .send({ id: (await accepted(signed)).id, status: 'running' } satisfies CreateKeyBody)
         : reply.status(201).send(done);
     },
   );
@@ -229,7 +239,7 @@ export async function makeServer(modules: ServerModules): Promise<FastifyInstanc
       await claim(request, body.request);
       const done = await finished(coordinator.sign(signed), query.wait, log);
       return done === undefined
-        ? reply.status(202).send(runningOf(signed) satisfies SignatureBody)
+        ? reply.status(202).send(await accepted(signed))
         : reply.status(200).send(done);
     },
   );

@@ -5,7 +5,9 @@ import { verifySignature } from '../threshold/index.ts';
 import { fromHex } from '../wire/ids.ts';
 import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
 import type { SignatureBody } from './api.ts';
+import type { Store } from './store/store.ts';
 import { coordinatorOver, rig, type Rig } from './testing/cluster.ts';
+import { memoryStore } from './testing/memoryStore.ts';
 import { pausableRelay } from './testing/relay.ts';
 
 const message = Uint8Array.of(1, 2, 3);
@@ -263,5 +265,109 @@ test('sixteen signatures at once', async (t) => {
   );
   for (const answer of answers) {
     assertSigned(made, answer);
+  }
+});
+
+test('given a coordinator that ends before its store took the signature, when the next one starts, then the nodes sign again', async (t) => {
+  const kept = memoryStore();
+  let take: (() => void) | undefined;
+  const gate = new Promise<void>((resolve) => {
+    take = resolve;
+  });
+  let reached: (() => void) | undefined;
+  const atEnd = new Promise<void>((resolve) => {
+    reached = resolve;
+  });
+  const hanging: Store = {
+    ...kept,
+    finishJob: async (...given) => {
+      if (given[1] === 'done' && (await kept.job(given[0]))?.kind === 'sign') {
+        reached?.();
+        await gate;
+        throw new SymbolonError('coordinator/store-broken', { reason: 'killed' });
+      }
+      return kept.finishJob(...given);
+    },
+  };
+  const made = await rig(t, { store: hanging });
+  const key = await withKey(made);
+  const request = made.cluster.sign({ key });
+  const first = made.coordinator.sign(request).catch((error: unknown) => error);
+  await atEnd;
+  // Time enough for a node that was told too early.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const again = await coordinatorOver(t, made.cluster, made.addresses, { store: kept });
+  assertSigned(made, await again.coordinator.sign(request));
+  take?.();
+  assert.ok((await first) instanceof SymbolonError);
+});
+
+test('given a coordinator that ends right after it stored a new key, when the next one starts, then no second key is made', async (t) => {
+  const kept = memoryStore();
+  const dying: Store = {
+    ...kept,
+    finishJob: () => Promise.reject(new SymbolonError('coordinator/store-broken', { reason: 'killed' })),
+  };
+  const made = await rig(t, { store: dying });
+  const request = made.cluster.create();
+  await assert.rejects(made.coordinator.createKey(request), (error: unknown) =>
+    isSymbolonError(error, 'coordinator/store-broken'),
+  );
+  await made.coordinator.stop();
+  const again = await coordinatorOver(t, made.cluster, made.addresses, { store: kept });
+  const { key } = await again.coordinator.createKey(request);
+  assert.equal(key?.state, 'active');
+  assert.deepEqual(
+    (await kept.keys()).map(({ id }) => id),
+    [key.id],
+  );
+});
+
+test('T35: given a node whose first look does not end, then the coordinator starts without it', async (t) => {
+  const made = await rig(t, { limits: { callMs: 500 }, start: false });
+  await made.coordinator.load();
+  const { nodes } = made.coordinator;
+  const start = nodes.start.bind(nodes);
+  nodes.start = async () => {
+    await start();
+    await new Promise(() => undefined);
+  };
+  const started = performance.now();
+  await made.coordinator.start();
+  assert.ok(performance.now() - started < 1_500);
+  assert.equal(nodes.whyNotReady('node-1'), undefined);
+});
+
+test('T35: given a node that fails a session, then the next requests are signed by the others at once', async (t) => {
+  const made = await rig(t);
+  const key = await withKey(made);
+  // One of the two that are asked first.
+  const [liar = ''] = (await made.coordinator.sign(made.cluster.sign({ key }))).participants ?? [];
+  const found = made.cluster.node(liar).node.keystore().find(key);
+  assert.ok(found.kind === 'active');
+  const { secret } = found.share;
+  secret[0] = (secret[0] ?? 0) ^ 1;
+  let failed = 0;
+  for (let i = 0; i < 8; i += 1) {
+    failed += (await made.coordinator.sign(made.cluster.sign({ key }))).failed?.length ?? 0;
+  }
+  assert.ok(failed <= 1, `${failed} sessions failed`);
+});
+
+test('T43: given a session that fails while evidence is collected, then no node holds it any longer', async (t) => {
+  const made = await rig(t);
+  const key = await withKey(made);
+  let gone = '';
+  made.onStep = (step, participants) => {
+    if (step === 'attest' && gone === '') {
+      gone = participants[0] ?? '';
+      made.cut(gone);
+    }
+  };
+  await made.coordinator.sign(made.cluster.sign({ key }));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const held = made.cluster.names.filter((name) => name !== gone);
+  for (const name of held) {
+    assert.equal(made.cluster.node(name).node.sessionCounts().open, 0, name);
   }
 });

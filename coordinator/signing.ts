@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { aggregate, type KeyPublic } from '../threshold/index.ts';
 import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
 import { maxAttempts } from '../wire/limits.ts';
-import type { Payload, SignRequest } from '../wire/messages/request.ts';
+import { signedMessage, type SignRequest } from '../wire/messages/request.ts';
 import type { NodeSet, WantedKey } from './nodes/nodeSet.ts';
 import {
   cheated,
@@ -42,6 +42,8 @@ export interface SignResult {
   readonly ms: number;
   readonly rounds: readonly StepTime[];
   readonly failed: readonly FailedAttempt[];
+  /** Tells the nodes that the request is done: from then on they refuse it. Not before the signature is kept. */
+  readonly finish: () => void;
 }
 
 /** What is to be signed, with what. */
@@ -59,28 +61,13 @@ export interface SignOrder {
 
 /** What signing needs. */
 export interface SigningModules extends SessionModules {
-  readonly nodes: Pick<NodeSet, 'usableFor' | 'markDown' | 'whyNot' | 'refresh'>;
+  readonly nodes: Pick<NodeSet, 'usableFor' | 'markDown' | 'blame' | 'whyNot' | 'refresh'>;
   /** Told of every session that ended, for metrics and the log. */
   readonly onAttempt?: ((outcome: 'signed' | 'failed', failure?: FailedAttempt) => void) | undefined;
 }
 
 /** Longest look at all nodes before a request is given up, in milliseconds. */
 const lastLookMs = 500;
-
-/** What FROST signs for a payload: the bytes, and the tweak of the key. */
-export function signedMessage(payload: Payload): {
-  readonly message: Uint8Array;
-  readonly tweak: 'none' | 'bip341';
-} {
-  switch (payload.kind) {
-    case 'message':
-      return { message: payload.message, tweak: 'none' };
-    case 'bip340-digest':
-      return { message: payload.digest, tweak: 'none' };
-    case 'bip341-key-spend':
-      return { message: payload.digest, tweak: 'bip341' };
-  }
-}
 
 /**
  * Gets a signature.
@@ -115,9 +102,10 @@ export async function sign(
     if (participants === undefined) {
       throw notEnough(order, modules, out);
     }
+    const chosen = participants;
     const times: StepTime[] = [];
     try {
-      const signature = await attemptWith(participants, order, modules, limits, times);
+      const { signature, session } = await attemptWith(participants, order, modules, limits, times);
       modules.onAttempt?.('signed');
       return {
         signature,
@@ -125,6 +113,9 @@ export async function sign(
         ms: round1(performance.now() - started),
         rounds: times,
         failed,
+        finish: () => {
+          endSession(chosen, { outcome: 'signed', session, signature }, modules);
+        },
       };
     } catch (error) {
       if (!(error instanceof SessionFailure)) {
@@ -149,6 +140,7 @@ function noted(
   const { node, error, accused } = fault;
   if (accused === undefined) {
     out.set(node, error);
+    modules.nodes.blame(node);
     if (isConnectionError(error)) {
       modules.nodes.markDown(node, error);
     }
@@ -179,7 +171,7 @@ async function attemptWith(
   modules: SigningModules,
   limits: SessionLimits,
   times: StepTime[],
-): Promise<Uint8Array> {
+): Promise<{ readonly signature: Uint8Array; readonly session: Uint8Array }> {
   const participants = [...chosen].sort();
   const plan: SessionPlan = {
     signed: order.signed,
@@ -197,8 +189,7 @@ async function attemptWith(
     const started = performance.now();
     const signature = put(order, commitments, shares);
     times.push({ step: 'aggregate', ms: round1(performance.now() - started) });
-    endSession(participants, { outcome: 'signed', session: session.id, signature }, modules);
-    return signature;
+    return { signature, session: session.id };
   } catch (error) {
     if (session !== undefined) {
       const code = error instanceof SessionFailure ? error.fault.error.code : 'coordinator/internal';

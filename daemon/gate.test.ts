@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { makeNodeIdentity, verifyEnvelope } from '../enclave/channel/index.ts';
 import type { Appraisal } from '../enclave/evidence/index.ts';
 import { repoRoot } from '../test/repoRoot.ts';
-import { SymbolonError, type ErrorCode } from '../wire/errors/index.ts';
+import { isSymbolonError, SymbolonError, type ErrorCode } from '../wire/errors/index.ts';
 import type { VerifiedManifest } from './governance/manifest.ts';
 import { Gate, type GateModules, type GateSession } from './gate.ts';
 import { PhaseHolder } from './phase.ts';
@@ -185,6 +185,26 @@ test('given a receiver outside the session, when a pairwise message wants to lea
     () => made.gate.release(made.session, [{ to: 'node-3', payload: payload() }]),
     refusal('gate/evidence-over', { peer: 'node-3' }),
   );
+});
+
+test('given a receiver whose attested key nothing can be encrypted to, when a round wants to leave, then that peer is named', () => {
+  const weak = appraisal('node-3');
+  const s = scene({
+    appraisals: new Map([
+      ['node-2', appraisal('node-2')],
+      ['node-3', { ...weak, identity: { ...weak.identity, encrypt: new Uint8Array(32) } }],
+    ]),
+  });
+  const payload = Uint8Array.of(1, 2, 3);
+  assert.throws(
+    () => s.gate.release(s.session, [{ to: 'node-3', payload }]),
+    (error: unknown) => {
+      assert.ok(isSymbolonError(error, 'round/peer-cheated'));
+      assert.deepEqual([error.facts.peer, error.facts.code], ['node-3', 'channel/bad-key']);
+      return true;
+    },
+  );
+  assert.deepEqual(payload, new Uint8Array(3));
 });
 
 test('no other module of the daemon seals an envelope or holds the identity', () => {

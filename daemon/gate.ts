@@ -12,10 +12,10 @@ import {
 } from '../enclave/channel/index.ts';
 
 import type { Appraisal } from '../enclave/evidence/index.ts';
-import { SymbolonError } from '../wire/errors/index.ts';
+import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
 import { equalBytes, toHex, type Scheme } from '../wire/ids.ts';
 import type { Envelope, Identity } from '../wire/messages/session.ts';
-import { checkKeyUse, type VerifiedRequest } from './governance/authority.ts';
+import { checkKeyUse, type VerifiedRequest } from '../manifest/index.ts';
 import type { VerifiedManifest } from './governance/manifest.ts';
 import type { ReplayGuard } from './guard/replayGuard.ts';
 import type { PhaseView } from './phase.ts';
@@ -111,6 +111,7 @@ export class Gate {
   /**
    * Checks everything once more, then seals `outputs` for this round.
    * @throws SymbolonError `node/wrong-phase`, `session/expired`, `session/wrong-state`, `gate/*`; then nothing was sealed.
+   * `round/peer-cheated` where a receiver's attested key can't be used; then nothing leaves.
    */
   release(session: GateSession, outputs: readonly Outgoing[]): Envelope[] {
     this.#check(session);
@@ -129,9 +130,20 @@ export class Gate {
       if (receiver === undefined || !session.others.includes(to)) {
         throw new SymbolonError('gate/evidence-over', { peer: to });
       }
-      const sealed = sealEnvelope(this.#identity, { ...common, to, receiver });
-      payload.fill(0);
-      return sealed;
+      try {
+        return sealEnvelope(this.#identity, { ...common, to, receiver });
+      } catch (error) {
+        // A key that nothing can be encrypted to (RFC 7748 section 6.1): its owner attested it, and no honest one does.
+        throw isSymbolonError(error, 'channel/bad-key')
+          ? new SymbolonError(
+              'round/peer-cheated',
+              { peer: to, round: session.round, code: error.code },
+              { cause: error },
+            )
+          : error;
+      } finally {
+        payload.fill(0);
+      }
     });
   }
 

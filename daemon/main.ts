@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { formatAddress } from '../enclave/address/index.ts';
 import { digestProgramFolder, insecureDevAttester } from '../enclave/attester/index.ts';
 import { connectHsm } from '../hsm/index.ts';
-import { hardenProcess, notify } from '../native/binding.ts';
+import { hardenProcess, notify, secureBuffer } from '../native/binding.ts';
 import { isSymbolonError } from '../wire/errors/index.ts';
 import { configPath, readConfig } from './config.ts';
 import { nodeFiles } from './files/atomic.ts';
@@ -32,7 +32,15 @@ async function main(): Promise<void> {
   // Before anything secret is in memory: the identity is made, and shares are opened, after this line.
   hardenProcess();
   const config = readConfig(configPath(process.argv.slice(2)));
-  const node = await SignerNode.boot(config, { files: nodeFiles(), random, now, log, connectHsm, attesters });
+  const node = await SignerNode.boot(config, {
+    files: nodeFiles(),
+    random,
+    secretMemory: secureBuffer,
+    now,
+    log,
+    connectHsm,
+    attesters,
+  });
   const server = await serve(node, config.listen, { now, random, log });
   log('info', 'serving', {
     node: config.node,

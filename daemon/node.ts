@@ -7,7 +7,7 @@ import type { Attester } from '../enclave/attester/index.ts';
 import { makeNodeIdentity } from '../enclave/channel/index.ts';
 import type { HsmLink } from '../hsm/index.ts';
 import type { Random } from '../threshold/index.ts';
-import { isSymbolonError, SymbolonError, type ErrorCode } from '../wire/errors/index.ts';
+import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
 import { equalBytes, toHex } from '../wire/ids.ts';
 import type { Platform } from '../wire/messages/manifest.ts';
 import type { DaemonConfig } from './config.ts';
@@ -15,11 +15,13 @@ import type { Files } from './files/atomic.ts';
 import { Gate } from './gate.ts';
 import { openManifestStore, type ManifestStore, type VerifiedManifest } from './governance/manifest.ts';
 import { openReplayGuard, type ReplayGuard } from './guard/replayGuard.ts';
-import { openKeystore, type Keystore } from './keystore/keystore.ts';
+import type { Keystore } from './keystore/keystore.ts';
+import type { MakeMemory } from './keystore/secretMemory.ts';
 import { whereOf, type Log } from './log.ts';
 import { PhaseHolder } from './phase.ts';
 import { Sessions } from './sessions/service.ts';
 import { RefusalLog } from './status.ts';
+import { unlock, type ConnectHsm } from './unlock.ts';
 
 /** Configuration as far as a node needs it. */
 export type NodeConfig = Omit<DaemonConfig, 'listen'>;
@@ -30,26 +32,18 @@ export type OpenAttester = (config: NodeConfig) => Promise<Attester>;
 export interface NodeModules {
   readonly files: Files;
   readonly random: Random;
+  /** Memory that the open shares lie in; locked and left out of core files where the process can have it. */
+  readonly secretMemory: MakeMemory;
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly log: Log;
-  readonly connectHsm: (options: { readonly socket: string; readonly timeoutMs: number }) => Promise<HsmLink>;
+  readonly connectHsm: ConnectHsm;
   /** The attesters of this build, by platform. */
   readonly attesters: Readonly<Partial<Record<Platform, OpenAttester>>>;
 }
 
-/** Longest time of one call to the HSM process, in milliseconds. */
-const hsmTimeoutMs = 5_000;
-/** Waits between attempts to reach the HSM process: doubling from the first to the last, in milliseconds. */
-const backOffMs = { first: 50, last: 5_000 };
 /** How often sessions over their deadline are swept, in milliseconds. */
 const sweepMs = 1_000;
-/**
- * What may pass by itself: the HSM process is restarted by its supervisor. A refused PIN or another token does not, and
- * each further try can lock the token (T30).
- */
-const passing: readonly ErrorCode[] = ['hsm/unavailable', 'hsm/token-failed', 'hsm/token-absent'];
-
 /** A node. */
 export class SignerNode {
   readonly name: string;
@@ -233,69 +227,31 @@ export class SignerNode {
     this.#logRecovered(this.#guard.recovered);
   }
 
-  async #unlock(): Promise<void> {
-    let wait = backOffMs.first;
-    while (!this.#stopping.signal.aborted) {
-      const end = await this.#tryUnlock();
-      if (end === 'done') {
-        return;
-      }
-      await this.#delay(wait);
-      wait = Math.min(wait * 2, backOffMs.last);
-    }
-  }
-
-  async #tryUnlock(): Promise<'done' | 'again'> {
-    const { connectHsm, files, random, now } = this.#modules;
-    try {
-      const {
-        hsm: { socket },
-        store,
-        cluster,
-        node,
-      } = this.#config;
-      const link = await this.#unlessStopping(connectHsm({ socket, timeoutMs: hsmTimeoutMs }));
-      if (link === undefined) {
-        return 'done';
-      }
-      this.#hsm = link;
-      this.phase.enter('unlocking');
-      const keystore = await openKeystore(
-        { folder: join(store.folder, 'keys'), cluster, node },
-        { files, hsm: this.#hsm, random, now },
-      );
-      this.#keystore = keystore;
-      this.#logRecovered(keystore.recovered);
-      for (const { code, detail } of keystore.broken()) {
-        this.#modules.log('error', 'key-broken', { code, detail });
-        // In the status too: a record is refused by name, like a peer.
-        this.refusals.add(now(), this.name, { code, message: detail });
-      }
-      this.#sessions = this.#makeSessions(keystore);
-      if (!this.#stopping.signal.aborted) {
-        this.phase.enter('ready');
-      }
-      return 'done';
-    } catch (error) {
-      return this.#notUnlocked(error);
-    }
-  }
-
-  async #notUnlocked(error: unknown): Promise<'done' | 'again'> {
-    await this.#hsm?.close();
-    this.#hsm = undefined;
-    const known = isSymbolonError(error) ? error : this.#unknown(error);
-    if (!known.code.startsWith('hsm/')) {
-      // The store itself can't be used: trying again changes nothing.
-      this.#freeze(known);
-      return 'done';
-    }
-    if (this.phase.phase === 'unlocking') {
-      this.phase.enter('sealed', known);
-    } else if (this.phase.reason?.detail !== known.message) {
-      this.phase.stay(known);
-    }
-    return passing.includes(known.code) ? 'again' : 'done';
+  #unlock(): Promise<void> {
+    const { connectHsm, files, random, secretMemory, now, log } = this.#modules;
+    return unlock(this.#config, {
+      connectHsm,
+      files,
+      random,
+      secretMemory,
+      now,
+      phase: this.phase,
+      stopping: this.#stopping.signal,
+      opened: (keystore, hsm) => {
+        this.#hsm = hsm;
+        this.#keystore = keystore;
+        this.#logRecovered(keystore.recovered);
+        for (const { code, detail } of keystore.broken()) {
+          log('error', 'key-broken', { code, detail });
+          // In the status too: a record is refused by name, like a peer.
+          this.refusals.add(now(), this.name, { code, message: detail });
+        }
+        this.#sessions = this.#makeSessions(keystore);
+      },
+      failed: (error) => {
+        this.#freeze(isSymbolonError(error) ? error : this.#unknown(error));
+      },
+    });
   }
 
   #makeSessions(keystore: Keystore): Sessions {
@@ -337,43 +293,5 @@ export class SignerNode {
     for (const detail of sentences) {
       this.#modules.log('warn', 'recovered', { detail });
     }
-  }
-
-  /** The link; `undefined` where the node stops before it is there. One that comes too late is closed. */
-  async #unlessStopping(connecting: Promise<HsmLink>): Promise<HsmLink | undefined> {
-    const link = await untilAborted(connecting, this.#stopping.signal);
-    if (link === undefined) {
-      void connecting.then(
-        (late) => late.close(),
-        () => undefined,
-      );
-    }
-    return link;
-  }
-
-  /** Waits, or less where the node stops. */
-  async #delay(ms: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const passed = new Promise((resolve) => {
-      timer = setTimeout(resolve, ms);
-    });
-    await untilAborted(passed, this.#stopping.signal);
-    clearTimeout(timer);
-  }
-}
-
-/** What `work` gives, or `undefined` as soon as `signal` says so. Leaves no listener behind. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  let stop = (): void => undefined;
-  const stopped = new Promise<undefined>((resolve) => {
-    stop = () => {
-      resolve(undefined);
-    };
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, stopped]);
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
 }

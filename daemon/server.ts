@@ -16,7 +16,7 @@ import type { Action } from '../wire/messages/manifest.ts';
 import { problem } from '../wire/messages/node.ts';
 import { Bucket } from './bucket.ts';
 import { handlersOf, type Answer, type Handler } from './calls.ts';
-import { mayConnect } from './governance/authority.ts';
+import { mayConnect } from '../manifest/index.ts';
 import { whereOf, type Log } from './log.ts';
 import type { SignerNode } from './node.ts';
 import { routes, type Route, type RouteName } from './phase.ts';

@@ -3,7 +3,8 @@ import {
   catalogue,
   isSymbolonError,
   SymbolonError,
-  type ErrorCode, type FactsOf,
+  type ErrorCode,
+  type FactsOf,
   type Fact,
 } from '../wire/errors/index.ts';
 import { bool, list, optional, record, text, uint, type TypeOf } from '../wire/shape.ts';

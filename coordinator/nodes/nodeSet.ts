@@ -36,6 +36,9 @@ export interface NodeView {
   readonly renews: boolean;
 }
 
+/** How long a node that failed a session is put last, in milliseconds. */
+const blameMs = 30_000;
+
 /** What a key must look like on a node for the node to be usable. */
 export interface WantedKey {
   readonly id: string;
@@ -66,6 +69,8 @@ interface Entry {
   readonly client: NodeClient;
   view: NodeView;
   failures: number;
+  /** Unix milliseconds until which others are asked first. */
+  blamedUntil: number;
   keysAt: number;
   /** Fingerprint of what the node said of its keys when the list was read. */
   keysSeen: string;
@@ -103,6 +108,7 @@ export class NodeSet {
             renews: false,
           },
           failures: 0,
+          blamedUntil: 0,
           keysAt: 0,
           keysSeen: '',
           timer: undefined,
@@ -184,6 +190,17 @@ export class NodeSet {
     this.#schedule(entry);
   }
 
+  /**
+   * A session failed by this node: for a while it is chosen only where there are too few others, so that one that is quick
+   * to accept and never finishes does not cost every request its first attempt (T35).
+   */
+  blame(name: string): void {
+    const entry = this.#entries.get(name);
+    if (entry !== undefined) {
+      entry.blamedUntil = this.#modules.now() + blameMs;
+    }
+  }
+
   /** Why a node can't take part in anything now, or `undefined` where it can. */
   whyNotReady(name: string): Reason | undefined {
     const view = this.#entries.get(name)?.view;
@@ -233,11 +250,15 @@ export class NodeSet {
       : reasonOf(new SymbolonError('coordinator/key-disagrees', { key: key.id, node: name }));
   }
 
-  /** The nodes that can sign with a key now, fastest first. */
+  /** The nodes that can sign with a key now: those that lately failed no session first, and of these the fastest. */
   usableFor(key: WantedKey): string[] {
     return key.nodes
       .filter((name) => this.whyNot(name, key) === undefined)
-      .sort((a, b) => this.#cost(a) - this.#cost(b));
+      .sort((a, b) => this.#blamed(a) - this.#blamed(b) || this.#cost(a) - this.#cost(b));
+  }
+
+  #blamed(name: string): number {
+    return (this.#entries.get(name)?.blamedUntil ?? 0) > this.#modules.now() ? 1 : 0;
   }
 
   #cost(name: string): number {

@@ -1,11 +1,12 @@
 /** The store on a real PGlite in a folder: what it keeps, through kills too. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { after, test, type TestContext } from 'node:test';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isSymbolonError } from '../../wire/errors/index.ts';
 import { lockFolder } from './lock.ts';
@@ -57,13 +58,82 @@ test('keys come back as they were put, and an existing one stays as it is', asyn
 test('a pending key keeps its confirmations and who took them until it is active', async (t) => {
   const store = await opened(t);
   const confirmations = new Uint8Array([9, 8, 7]);
-  await store.addPendingKey(key('2'), confirmations);
+  await store.addPendingKey(key('2'), confirmations, { id: job('2').id, outcome: '{}', at: 3 });
   await store.activatedBy(key('2').id, 'node-1');
   await store.activatedBy(key('2').id, 'node-1');
   assert.deepEqual(await store.activations(), [{ key: key('2').id, confirmations, done: ['node-1'] }]);
   await store.activate(key('2').id);
   assert.deepEqual(await store.activations(), []);
   assert.equal((await store.keys()).find(({ id }) => id === key('2').id)?.state, 'active');
+});
+
+test('a pending key and the end of the job that made it are put as one', async (t) => {
+  const store = await opened(t);
+  await store.addJob({ ...job('b'), kind: 'key.create' });
+  const made = { id: job('b').id, outcome: '{"key":"c"}', at: 8 };
+  await store.addPendingKey(key('c'), new Uint8Array([1]), made);
+  const { state, outcome, finishedAt } = (await store.job(made.id)) ?? {};
+  assert.deepEqual({ state, outcome, finishedAt }, { state: 'done', outcome: made.outcome, finishedAt: 8 });
+  // What the work of the job says afterwards changes nothing.
+  await store.finishJob(made.id, 'failed', '{}', 9);
+  assert.equal((await store.job(made.id))?.state, 'done');
+  await store.activate(key('c').id);
+});
+
+test('what was acknowledged is on the disk: each write syncs the log before it resolves', async (t) => {
+  const store = await opened(t);
+  const synced: string[] = [];
+  const { fsync, fsyncSync } = fs;
+  t.after(() => {
+    fs.fsync = fsync;
+    fs.fsyncSync = fsyncSync;
+    syncBuiltinESMExports();
+  });
+  const note = (file: number): void => {
+    synced.push(fs.readlinkSync(`/proc/self/fd/${file}`));
+  };
+  const later = (file: number, done: fs.NoParamCallback): void => {
+    fsync(file, (error) => {
+      note(file);
+      done(error);
+    });
+  };
+  fs.fsync = Object.assign(later, { __promisify__: fsync.__promisify__ });
+  fs.fsyncSync = (file) => {
+    fsyncSync(file);
+    note(file);
+  };
+  syncBuiltinESMExports();
+  for (const id of ['d', 'e', 'f']) {
+    synced.length = 0;
+    await store.addJob(job(id));
+    assert.match(synced.join(), /pg_wal/);
+    synced.length = 0;
+    await store.finishJob(job(id).id, 'done', '{}', 9);
+    assert.match(synced.join(), /pg_wal/);
+  }
+});
+
+test('given a disk that fails to sync, then the write is not acknowledged, and no later one either', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'symbolon-store-'));
+  const base = await shared;
+  await cp(join(base, 'pglite'), join(folder, 'pglite'), { recursive: true });
+  const store = await openPgliteStore({ folder });
+  const { fsync } = fs;
+  t.after(async () => {
+    await store.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const failing = (_file: number, done: fs.NoParamCallback): void => {
+    done(new Error('EIO'));
+  };
+  fs.fsync = Object.assign(failing, { __promisify__: fsync.__promisify__ });
+  syncBuiltinESMExports();
+  const isBroken = (error: unknown): boolean => isSymbolonError(error, 'coordinator/store-broken');
+  await assert.rejects(store.addJob(job('1a')), isBroken);
+  fs.fsync = fsync;
+  syncBuiltinESMExports();
+  await assert.rejects(store.addJob(job('1b')), isBroken);
 });
 
 test('a job is put once, ends once, and a failed one can be run again', async (t) => {

@@ -1,12 +1,21 @@
-/** The store on an embedded PostgreSQL: PGlite in a folder. */
-import { PGlite, type Results } from '@electric-sql/pglite';
+/** The store on an embedded PostgreSQL: PGlite in a folder, synced to the disk. */
+import type { PGlite, Results, Transaction } from '@electric-sql/pglite';
 import { mkdirSync, renameSync, rmSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
 import { schemes } from '../../wire/ids.ts';
+import { openDurable, syncFolder, syncPath, type DurableDatabase } from './durableFolder.ts';
 import { lockFolder } from './lock.ts';
 import { migrations } from './migrations.ts';
-import type { ApiKeyRecord, IdempotencyRecord, Job, Store, StoredActivation, StoredKey } from './store.ts';
+import type {
+  ApiKeyRecord,
+  FinishedJob,
+  IdempotencyRecord,
+  Job,
+  Store,
+  StoredActivation,
+  StoredKey,
+} from './store.ts';
 
 /** Where the database is. */
 export interface PgliteStoreOptions {
@@ -28,28 +37,31 @@ export async function openPgliteStore({ folder }: PgliteStoreOptions): Promise<S
     throw broken(error, 'make folder');
   }
   const unlock = lockFolder(folder);
-  let db: PGlite | undefined;
+  let opened: DurableDatabase | undefined;
   try {
-    db = await openDatabase(folder);
-    await migrate(db);
-    return new PgliteStore(db, unlock);
+    opened = await openDatabase(folder);
+    await migrate(opened.db);
+    await opened.flush();
+    return new PgliteStore(opened, unlock);
   } catch (error) {
-    await db?.close().catch(() => undefined);
+    await opened?.db.close().catch(() => undefined);
     unlock();
     throw isSymbolonError(error) ? error : broken(error, 'open');
   }
 }
 
-async function openDatabase(folder: string): Promise<PGlite> {
+async function openDatabase(folder: string): Promise<DurableDatabase> {
   const final = join(folder, 'pglite');
   if (!existsSync(final)) {
     const partial = join(folder, 'pglite.partial');
     rmSync(partial, { recursive: true, force: true });
-    const fresh = await PGlite.create(partial);
-    await fresh.close();
+    const fresh = await openDurable(partial);
+    await fresh.db.close();
+    syncFolder(partial);
     renameSync(partial, final);
+    syncPath(folder);
   }
-  return PGlite.create(final);
+  return openDurable(final);
 }
 
 async function migrate(db: PGlite): Promise<void> {
@@ -86,11 +98,13 @@ async function guarded<T>(step: string, run: () => Promise<T>): Promise<T> {
 
 class PgliteStore implements Store {
   readonly #db: PGlite;
+  readonly #flush: () => Promise<void>;
   readonly #unlock: () => void;
   #closed = false;
 
-  constructor(db: PGlite, unlock: () => void) {
+  constructor({ db, flush }: DurableDatabase, unlock: () => void) {
     this.#db = db;
+    this.#flush = flush;
     this.#unlock = unlock;
   }
 
@@ -98,16 +112,15 @@ class PgliteStore implements Store {
     await this.#query('add key', insertKey, keyValues(key));
   }
 
-  async addPendingKey(key: StoredKey, confirmations: Uint8Array): Promise<void> {
-    await guarded('add pending key', () =>
-      this.#db.transaction(async (tx) => {
-        await tx.query(insertKey, keyValues({ ...key, state: 'pending' }));
-        await tx.query(
-          'insert into activations (key, confirmations) values ($1, $2) on conflict do nothing',
-          [key.id, confirmations],
-        );
-      }),
-    );
+  async addPendingKey(key: StoredKey, confirmations: Uint8Array, made: FinishedJob): Promise<void> {
+    await this.#transaction('add pending key', async (tx) => {
+      await tx.query(insertKey, keyValues({ ...key, state: 'pending' }));
+      await tx.query('insert into activations (key, confirmations) values ($1, $2) on conflict do nothing', [
+        key.id,
+        confirmations,
+      ]);
+      await tx.query(finishJob, [made.id, 'done', made.outcome, made.at]);
+    });
   }
 
   async keys(): Promise<StoredKey[]> {
@@ -138,13 +151,11 @@ class PgliteStore implements Store {
   }
 
   async activate(key: string): Promise<void> {
-    await guarded('activate', () =>
-      this.#db.transaction(async (tx) => {
-        await tx.query(`update keys set state = 'active' where id = $1`, [key]);
-        await tx.query('delete from activations where key = $1', [key]);
-        await tx.query('delete from activated where key = $1', [key]);
-      }),
-    );
+    await this.#transaction('activate', async (tx) => {
+      await tx.query(`update keys set state = 'active' where id = $1`, [key]);
+      await tx.query('delete from activations where key = $1', [key]);
+      await tx.query('delete from activated where key = $1', [key]);
+    });
   }
 
   async addJob(
@@ -175,11 +186,7 @@ class PgliteStore implements Store {
   }
 
   async finishJob(id: string, state: 'done' | 'failed', outcome: string, at: number): Promise<void> {
-    await this.#query(
-      'finish job',
-      `update jobs set state = $2, outcome = $3, finished_at = $4 where id = $1 and state <> 'done'`,
-      [id, state, outcome, at],
-    );
+    await this.#query('finish job', finishJob, [id, state, outcome, at]);
   }
 
   async job(id: string): Promise<Job | undefined> {
@@ -265,10 +272,22 @@ class PgliteStore implements Store {
   }
 
   #query(step: string, sql: string, values: readonly unknown[] = []): Promise<Results<Row>> {
-    return guarded(step, () => this.#db.query<Row>(sql, [...values]));
+    return guarded(step, async () => {
+      const results = await this.#db.query<Row>(sql, [...values]);
+      await this.#flush();
+      return results;
+    });
+  }
+
+  async #transaction(step: string, run: (tx: Transaction) => Promise<void>): Promise<void> {
+    await guarded(step, async () => {
+      await this.#db.transaction(run);
+      await this.#flush();
+    });
   }
 }
 
+const finishJob = `update jobs set state = $2, outcome = $3, finished_at = $4 where id = $1 and state <> 'done'`;
 const insertKey = `insert into keys
   (id, scheme, purpose, label, threshold, nodes, generation, created_at, public, state)
   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing`;

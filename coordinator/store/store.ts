@@ -1,6 +1,6 @@
 /**
  * What the coordinator keeps. Nothing in here is secret: shares live on the nodes only. An operation that returned is
- * kept through a kill of the process. Absent is `undefined`; a store that can't be read throws
+ * kept through a kill of the process and through a power failure. Absent is `undefined`; a store that can't be read throws
  * `coordinator/store-broken`.
  */
 import type { Scheme } from '../../wire/ids.ts';
@@ -60,6 +60,15 @@ export interface Job {
   readonly outcome: string | undefined;
 }
 
+/** How a job ended well. */
+export interface FinishedJob {
+  readonly id: string;
+  /** JSON text of the result. */
+  readonly outcome: string;
+  /** Unix milliseconds. */
+  readonly at: number;
+}
+
 /** What an idempotency key was first used for. */
 export interface IdempotencyRecord {
   /** Name of the API key that used it. */
@@ -84,8 +93,11 @@ export interface ApiKeyRecord {
 export interface Store {
   /** Puts a key that is not there yet; an existing one stays as it is. */
   addKey(key: StoredKey): Promise<void>;
-  /** Puts a key as pending together with its confirmations, in one transaction. */
-  addPendingKey(key: StoredKey, confirmations: Uint8Array): Promise<void>;
+  /**
+   * Puts a key as pending together with its confirmations, and the job that made it as done, in one transaction: a
+   * process that ends here makes no second key for the request.
+   */
+  addPendingKey(key: StoredKey, confirmations: Uint8Array, made: FinishedJob): Promise<void>;
   keys(): Promise<StoredKey[]>;
   /** Activations of all keys that are not active yet. */
   activations(): Promise<StoredActivation[]>;
@@ -98,8 +110,9 @@ export interface Store {
   addJob(
     job: Omit<Job, 'state' | 'finishedAt' | 'outcome'>,
   ): Promise<{ readonly job: Job; readonly added: boolean }>;
-  /** Sets the state of a job again to `running`. */
+  /** Sets the state of a failed job again to `running`; any other stays as it is. */
   restartJob(id: string): Promise<void>;
+  /** Keeps how a job ended; one that is done stays as it is. */
   finishJob(id: string, state: 'done' | 'failed', outcome: string, at: number): Promise<void>;
   job(id: string): Promise<Job | undefined>;
   /** Jobs that were running when the process ended. */

@@ -21,6 +21,11 @@ export function memoryStore(): Store {
       jobs.set(id, { ...job, ...next });
     }
   };
+  const finish = (id: string, state: 'done' | 'failed', outcome: string, at: number): void => {
+    if (jobs.get(id)?.state !== 'done') {
+      change(id, { state, outcome, finishedAt: at });
+    }
+  };
   return {
     addKey: (key) => {
       if (!keys.has(key.id)) {
@@ -28,7 +33,8 @@ export function memoryStore(): Store {
       }
       return Promise.resolve();
     },
-    addPendingKey: (key, confirmations) => {
+    addPendingKey: (key, confirmations, { id, outcome, at }) => {
+      finish(id, 'done', outcome, at);
       if (!keys.has(key.id)) {
         keys.set(key.id, { ...key, state: 'pending' });
         activations.set(key.id, { confirmations, done: new Set() });
@@ -63,11 +69,13 @@ export function memoryStore(): Store {
       return Promise.resolve({ job: made, added: present === undefined });
     },
     restartJob: (id) => {
-      change(id, { state: 'running', finishedAt: undefined, outcome: undefined });
+      if (jobs.get(id)?.state === 'failed') {
+        change(id, { state: 'running', finishedAt: undefined, outcome: undefined });
+      }
       return Promise.resolve();
     },
     finishJob: (id, state, outcome, at) => {
-      change(id, { state, outcome, finishedAt: at });
+      finish(id, state, outcome, at);
       return Promise.resolve();
     },
     job: (id) => Promise.resolve(jobs.get(id)),

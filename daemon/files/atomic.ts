@@ -201,12 +201,17 @@ class NodeFiles implements Files {
     const file = await this.#try('open', path, () =>
       open(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK),
     );
-    const stat = await file.stat();
-    let size = stat.size;
-    const doubt = stat.isFile() ? distrust(stat) : 'not a regular file';
-    if (doubt !== undefined) {
+    let size: number;
+    try {
+      const stat = await file.stat();
+      size = stat.size;
+      const doubt = stat.isFile() ? distrust(stat) : 'not a regular file';
+      if (doubt !== undefined) {
+        throw new SymbolonError('store/write-failed', { step: 'open', file: basename(path), reason: doubt });
+      }
+    } catch (error) {
       await file.close();
-      throw new SymbolonError('store/write-failed', { step: 'open', file: basename(path), reason: doubt });
+      throw error;
     }
     return {
       get size() {

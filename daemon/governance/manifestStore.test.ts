@@ -3,7 +3,7 @@ import { chmod, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { nodeFiles } from '../files/atomic.ts';
-import { crashAt } from '../testing/faults.ts';
+import { crashAt, failAt } from '../testing/faults.ts';
 import { testFolder } from '../testing/folder.ts';
 import { refusal } from '../testing/refusal.ts';
 import { sampleManifest, sampleSeeds, signSample } from '../testing/sampleManifest.ts';
@@ -102,5 +102,29 @@ test('given a crash at every step of a replacement, when the node starts, then o
       }
     }
     assert.equal(seen.size, 2);
+  }
+});
+
+test('given a disk that fails at every step of a change of keys, then what goes on is what the disk would start with', async (t) => {
+  for (let step = 1; ; step += 1) {
+    const file = join(await testFolder(t), 'manifest.cbor');
+    await writeFile(file, first, { mode: 0o600 });
+    const faults = failAt(step);
+    const result = await openManifestStore({ file, anchor }, { files: faults.files });
+    assert.equal(result.kind, 'open');
+    const { store } = result;
+    await store.replace(third).catch(() => undefined);
+    if (!faults.struck()) {
+      break;
+    }
+    // A later manifest under the old keys: it may be taken only where a restart would take it too.
+    const later = signSample(sampleManifest({ version: 5 }));
+    const taken = await store.replace(later).then(
+      () => true,
+      () => false,
+    );
+    assert.equal((await opened(file)).current.version, store.current.version, `step ${step}`);
+    assert.equal(store.current.version, taken ? 5 : 3, `step ${step}`);
+    assert.equal((await store.replace(taken ? later : third)).current.version, taken ? 5 : 3);
   }
 });

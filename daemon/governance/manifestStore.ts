@@ -14,6 +14,7 @@ import {
   type VerifiedManifest,
 } from '../../manifest/index.ts';
 import { isSymbolonError, SymbolonError, type CodeOf } from '../../wire/errors/index.ts';
+import { equalBytes } from '../../wire/ids.ts';
 import { signedManifest } from '../../wire/messages/manifest.ts';
 import type { Files } from '../files/atomic.ts';
 import { Queue } from '../files/queue.ts';
@@ -24,7 +25,8 @@ export interface ManifestStore {
   readonly current: VerifiedManifest;
   /**
    * Verifies a signed manifest under the one in force and puts it in force once it is on the disk. `changed` is false
-   * where it is the same manifest. A refusal changes nothing.
+   * where that is what was in force. A refusal changes nothing. After a failed write the next call first reads what the
+   * disk has, which may be the manifest whose write failed.
    * @throws SymbolonError `wire/*`, `manifest/*`, `store/write-failed`.
    */
   replace(signed: Uint8Array): Promise<{ readonly changed: boolean; readonly current: VerifiedManifest }>;
@@ -128,14 +130,16 @@ function parsed<T>(file: string, parse: () => T): T {
 }
 
 class Store implements ManifestStore {
-  readonly #file: string;
+  readonly #options: ManifestStoreOptions;
   readonly #files: Files;
   readonly #queue = new Queue();
   #current: VerifiedManifest;
   #links: readonly Uint8Array[];
+  /** A write failed: nobody knows which of the two files it reached. */
+  #doubtful = false;
 
-  constructor({ file }: ManifestStoreOptions, files: Files, { current, links }: Chain) {
-    this.#file = file;
+  constructor(options: ManifestStoreOptions, files: Files, { current, links }: Chain) {
+    this.#options = options;
     this.#files = files;
     this.#current = current;
     this.#links = links;
@@ -147,21 +151,43 @@ class Store implements ManifestStore {
 
   replace(signed: Uint8Array): Promise<{ readonly changed: boolean; readonly current: VerifiedManifest }> {
     return this.#queue.run(async () => {
+      const known = this.#current;
+      if (this.#doubtful) {
+        await this.#readAgain();
+      }
       const before = this.#current;
       const next = verifySignedManifest(signed, { kind: 'current', current: before });
       if (next === before) {
-        return { changed: false, current: before };
+        return { changed: before !== known, current: before };
       }
       const links = linksAfter(this.#links, before, next);
-      if (links !== this.#links) {
-        // The proof of the new keys is on the disk before the manifest that uses them (verifyManifestChain has the
-        // crash between the two).
-        await this.#files.replace(linksFile(this.#file), manifestLinks.encode({ v: 1, links: [...links] }));
-        this.#links = links;
-      }
-      await this.#files.replace(this.#file, next.signed);
+      this.#doubtful = true;
+      await this.#write(links, next);
+      this.#doubtful = false;
+      this.#links = links;
       this.#current = next;
       return { changed: true, current: next };
     });
+  }
+
+  async #write(links: readonly Uint8Array[], next: VerifiedManifest): Promise<void> {
+    const { file } = this.#options;
+    if (links !== this.#links) {
+      // The proof of the new keys is on the disk before the manifest that uses them (verifyManifestChain has the
+      // crash between the two).
+      await this.#files.replace(linksFile(file), manifestLinks.encode({ v: 1, links: [...links] }));
+    }
+    await this.#files.replace(file, next.signed);
+  }
+
+  /**
+   * What a restart would find is in force: a manifest under the old keys must not follow links that the disk already
+   * has, or the next start could not prove it.
+   */
+  async #readAgain(): Promise<void> {
+    const { current, links } = await readChain(this.#options, this.#files);
+    this.#current = equalBytes(current.hash, this.#current.hash) ? this.#current : current;
+    this.#links = links;
+    this.#doubtful = false;
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { chmod, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { isSymbolonError } from '../../wire/errors/index.ts';
 import { nodeFiles, type Files } from '../files/atomic.ts';
 import { crashAt, failAt } from '../testing/faults.ts';
@@ -27,7 +27,16 @@ const open = (
   file: string,
   more: Partial<ReplayGuardOptions> = {},
   files: Files = nodeFiles(),
-): Promise<ReplayGuard> => openReplayGuard({ file, ...more }, { files, now: () => clock.now });
+): Promise<ReplayGuard> =>
+  openReplayGuard({ file, ...more }, { files, now: () => clock.now }).then((guard) => {
+    opened.push(guard);
+    return guard;
+  });
+/** Guards of the test that runs, those "crashed" in it too: a process that ends closes its files, so does a test. */
+const opened: ReplayGuard[] = [];
+afterEach(async () => {
+  await Promise.allSettled(opened.splice(0).map((guard) => guard.close()));
+});
 const journal = async (folder: Promise<string>): Promise<string> => join(await folder, 'replay.journal');
 
 test('given a request, when begun, burned and done, then it is refused from then on and after a restart', async (t) => {

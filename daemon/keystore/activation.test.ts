@@ -7,8 +7,8 @@ import { testFolder } from '../testing/folder.ts';
 import { memoryHsm } from '../testing/memoryHsm.ts';
 import { refusal } from '../testing/refusal.ts';
 import { random, sampleCluster, sampleKey } from '../testing/sampleKey.ts';
-import type { Envelope } from '../../wire/messages/session.ts';
-import { openKeystore, storedPayload, type Keystore } from './keystore.ts';
+import { keyStored, type Envelope } from '../../wire/messages/session.ts';
+import { openKeystore, type Keystore } from './keystore.ts';
 import { recordFile } from './records.ts';
 
 const key = sampleKey();
@@ -30,7 +30,7 @@ assert.ok(one && two && three);
 const replace = (i: number, by: Envelope): Envelope[] =>
   [one, two, three].map((envelope, at) => (at === i ? by : envelope));
 const elsewhere = (fill: number): Uint8Array => new Uint8Array(32).fill(fill);
-const otherPayload = storedPayload.encode({ v: 1, stored: key.id, generation: 2 });
+const otherPayload = keyStored.encode({ v: 1, stored: key.id, generation: 2 });
 
 const forged: readonly [name: string, confirmations: readonly Envelope[], holder: string][] = [
   ['none', [], 'node-1'],

@@ -5,8 +5,8 @@
 import { verifyEnvelope } from '../../enclave/channel/index.ts';
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
 import { equalBytes } from '../../wire/ids.ts';
-import type { Envelope } from '../../wire/messages/session.ts';
-import { activationBytes, openPartHash, storedPayload, storedRound, type KeyRecord } from './records.ts';
+import { keyStored, type Envelope } from '../../wire/messages/session.ts';
+import { activationBytes, openPartHash, storedRound, type KeyRecord } from './records.ts';
 
 const refuse = (reason: string, holder: string, cause?: unknown): SymbolonError<'store/activation-refused'> =>
   new SymbolonError('store/activation-refused', { reason, holder }, cause === undefined ? {} : { cause });
@@ -28,7 +28,7 @@ export function checkConfirmations(record: KeyRecord, confirmations: readonly En
   if (bySender.size > holders.length) {
     throw refuse('more confirmations than holders', 'unknown');
   }
-  const payload = storedPayload.encode({ v: 1, stored: record.id, generation: record.public.generation });
+  const payload = keyStored.encode({ v: 1, stored: record.id, generation: record.public.generation });
   return holders.map(({ name, identity }) => {
     const envelope = bySender.get(name);
     if (envelope === undefined) {

@@ -12,6 +12,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { SymbolonError } from '../../wire/errors/index.ts';
 import { nodeFiles } from '../files/atomic.ts';
 import { testFolder } from '../testing/folder.ts';
 import { memoryHsm, type MemoryHsm } from '../testing/memoryHsm.ts';
@@ -65,6 +66,20 @@ test('T11: given a folder that is a file, a link, or writable by others, when it
     await assert.rejects(open(folder), refusal('store/unusable'));
   }
   assert.deepEqual(await readdir(wide), []);
+});
+
+test('given no locked memory for the shares, when the store opens, then that is the refusal, and no key is called broken', async (t) => {
+  const folder = await filled(t);
+  const secretMemory = (wanted: number): never => {
+    throw new SymbolonError('native/memlock-limit', { wanted, limit: 0 });
+  };
+  await assert.rejects(
+    openKeystore(
+      { folder, cluster: sampleCluster, node: 'node-1' },
+      { files, hsm: hsm1, random, now, secretMemory },
+    ),
+    refusal('native/memlock-limit'),
+  );
 });
 
 test('given a key generation, when stored, activated and read again, then the share is the same and was confirmed by all', async (t) => {

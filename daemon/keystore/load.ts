@@ -51,12 +51,13 @@ export const isFault = (value: OpenedRecord | 'absent' | 'good' | Fault): value 
 export const faultOf = ({ code, message }: SymbolonError): Fault => ({ code, detail: message });
 
 /**
- * Whether an error is about the record, and not about the token or its link. Only then is the record called broken: a
- * token that is away for a moment must not make keys look lost.
+ * Whether an error is about the record, and not about the token, its link, or this machine. Only then is the record
+ * called broken: a token that is away for a moment, or a limit on locked memory, must not make keys look lost.
  */
 function isRecordFault(error: unknown): error is SymbolonError {
   return (
     isSymbolonError(error) &&
+    !error.code.startsWith('native/') &&
     (!error.code.startsWith('hsm/') ||
       error.code.startsWith('hsm/record-') ||
       error.code === 'hsm/wrapped-refused')
@@ -101,7 +102,7 @@ export async function openSealed(
 
 /**
  * Reads one generation of a key. Faults of the files are results.
- * @throws SymbolonError `hsm/*` where the token or its link fails.
+ * @throws SymbolonError `hsm/*` where the token or its link fails, `native/*` where there is no memory for secrets.
  */
 export async function loadRecord(
   folder: (file: string) => string,

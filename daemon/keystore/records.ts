@@ -73,8 +73,6 @@ export const openPartHash = (open: Uint8Array): Uint8Array => hashOf('symbolon/k
 
 /** Round of a key generation in which the holders confirm that they stored their shares. */
 export const storedRound = 4;
-/** Payload of a round-4 envelope: its sender holds the pending record of this key on disk. At most 128 bytes. */
-export const storedPayload = message('stored', 128, record({ v: oneOf(1), stored: keyId, generation }));
 
 /** What a file of the store is, by its name. */
 export interface RecordName {

@@ -3,7 +3,7 @@ import type { Attester } from '../../enclave/attester/index.ts';
 import type { ErrorCode, Fact, SymbolonError } from '../../wire/errors/index.ts';
 import type { Challenge, Envelope } from '../../wire/messages/session.ts';
 import type { Gate, GateSession } from '../gate.ts';
-import type { VerifiedRequest } from '../governance/authority.ts';
+import type { VerifiedRequest } from '../../manifest/index.ts';
 import type { VerifiedManifest } from '../governance/manifest.ts';
 import type { GivenEvidence } from './peers.ts';
 import type { Rounds } from './rounds.ts';

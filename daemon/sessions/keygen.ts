@@ -16,7 +16,8 @@ import {
 import { SymbolonError } from '../../wire/errors/index.ts';
 import { equalBytes } from '../../wire/ids.ts';
 import type { KeyCreateRequest } from '../../wire/messages/request.ts';
-import { storedPayload, storedRound, type Holder, type Keystore } from '../keystore/keystore.ts';
+import { keyStored } from '../../wire/messages/session.ts';
+import { storedRound, type Holder, type Keystore } from '../keystore/keystore.ts';
 import type { Outgoing, RoundInput, Rounds } from './rounds.ts';
 
 /** What a run of key creation needs. */
@@ -104,7 +105,7 @@ export function keygenRounds(opts: KeygenOptions, modules: KeygenModules): Round
         transcript: input.transcript,
       });
       modules.stored(info.id);
-      return [{ payload: storedPayload.encode({ v: 1, stored: info.id, generation: info.generation }) }];
+      return [{ payload: keyStored.encode({ v: 1, stored: info.id, generation: info.generation }) }];
     } finally {
       wipeKeyShare(made);
     }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { ErrorCode } from '../../wire/errors/index.ts';
 import { sessionOpen } from '../../wire/messages/session.ts';
-import { signRequest } from '../governance/authority.ts';
+import { signRequest } from '../../manifest/index.ts';
 import { flipped } from '../testing/cheat.ts';
 import { random, testCluster, type TestCluster } from '../testing/cluster.ts';
 import { call, carry, makeKey, openBody, requestOf, signWith } from '../testing/relay.ts';

@@ -4,6 +4,7 @@ import { publicKeyOf, verifySignature, type Random } from '../../threshold/index
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
 import { toHex } from '../../wire/ids.ts';
 import { maxSessionMs, maxSessions } from '../../wire/limits.ts';
+import { signedMessage } from '../../wire/messages/request.ts';
 import {
   challengeBytes,
   keyActivate,
@@ -22,7 +23,7 @@ import { keygenRounds } from './keygen.ts';
 import { checkOpening, type Opening } from './open.ts';
 import { peerOf, type SessionOptions } from './contract.ts';
 import { Session } from './session.ts';
-import { signedMessage, signRounds } from './sign.ts';
+import { signRounds } from './sign.ts';
 import { SessionTable } from './table.ts';
 
 /** Ended sessions that are remembered by name, without their secrets. */

@@ -17,8 +17,9 @@ import {
   type Challenge,
   type Identity,
 } from '../../wire/messages/session.ts';
+import { firstTranscript, nextTranscript } from '../../wire/messages/transcript.ts';
 import type { GateSession } from '../gate.ts';
-import type { VerifiedRequest } from '../governance/authority.ts';
+import type { VerifiedRequest } from '../../manifest/index.ts';
 import type { Holder } from '../keystore/keystore.ts';
 import {
   endsSession,
@@ -30,7 +31,6 @@ import {
 } from './contract.ts';
 import { findEquivocation, readRound, wipeAll, type ExpectedRound } from './envelopes.ts';
 import { judgePeers, readChallenges } from './peers.ts';
-import { firstTranscript, nextTranscript } from './transcript.ts';
 
 interface Slot {
   readonly hash: Uint8Array;

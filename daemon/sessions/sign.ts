@@ -1,31 +1,8 @@
 /** The two rounds of FROST signing (RFC 9591 section 5), one run of them. The coordinator aggregates and verifies. */
-import {
-  commit,
-  signShare,
-  wipe,
-  type KeyShare,
-  type Nonces,
-  type Random,
-  type Tweak,
-} from '../../threshold/index.ts';
+import { commit, signShare, wipe, type KeyShare, type Nonces, type Random } from '../../threshold/index.ts';
 import { SymbolonError } from '../../wire/errors/index.ts';
-import type { Payload } from '../../wire/messages/request.ts';
+import { signedMessage, type Payload } from '../../wire/messages/request.ts';
 import type { Outgoing, RoundInput, Rounds } from './rounds.ts';
-
-/** What FROST signs for a payload: the message bytes, and the tweak of the key. */
-export function signedMessage(payload: Payload): {
-  readonly message: Uint8Array;
-  readonly tweak: Tweak;
-} {
-  switch (payload.kind) {
-    case 'message':
-      return { message: payload.message, tweak: 'none' };
-    case 'bip340-digest':
-      return { message: payload.digest, tweak: 'none' };
-    case 'bip341-key-spend':
-      return { message: payload.digest, tweak: 'bip341' };
-  }
-}
 
 /** A run of signing. `share` stays the key store's. */
 export function signRounds(

@@ -13,12 +13,13 @@ import {
   makeInsecureDevRoot,
 } from '../../enclave/attester/index.ts';
 import type { HsmLink } from '../../hsm/index.ts';
+import { secureBuffer } from '../../native/binding.ts';
 import { SymbolonError } from '../../wire/errors/index.ts';
 import type { Manifest } from '../../wire/messages/manifest.ts';
 import type { KeyCreateRequest, SignRequest } from '../../wire/messages/request.ts';
 import { handlersOf, type Handler } from '../calls.ts';
 import { nodeFiles, type Files } from '../files/atomic.ts';
-import { signRequest } from '../governance/authority.ts';
+import { signRequest } from '../../manifest/index.ts';
 import { anchorOf } from '../governance/manifest.ts';
 import type { Log, LogFacts, LogLevel } from '../log.ts';
 import { SignerNode, type NodeConfig, type NodeModules } from '../node.ts';
@@ -155,6 +156,7 @@ export async function testCluster(
     const usual: NodeModules = {
       files: options.files ?? nodeFiles(),
       random,
+      secretMemory: secureBuffer,
       now: clock.now,
       log,
       connectHsm: () => {

@@ -3,9 +3,10 @@
  * change any message on its way.
  */
 import { aggregate, type KeyPublic } from '../../threshold/index.ts';
-import { requestBytes, signedRequest, type Request } from '../../wire/messages/request.ts';
+import { requestBytes, signedMessage, signedRequest, type Request } from '../../wire/messages/request.ts';
 import { manifestHash, signedManifest } from '../../wire/messages/manifest.ts';
 import {
+  keyStored,
   challengeBytes,
   keyActivate,
   sessionAttest,
@@ -17,8 +18,6 @@ import {
   type Challenge,
   type Envelope,
 } from '../../wire/messages/session.ts';
-import { signedMessage } from '../sessions/sign.ts';
-import { storedPayload } from '../keystore/keystore.ts';
 import type { RouteName } from '../phase.ts';
 import type { TestCluster } from './cluster.ts';
 
@@ -177,7 +176,7 @@ export async function makeKey(
 ): Promise<string> {
   const { outputs } = await carry(cluster, request, requestNodes(request), 4, taps);
   const confirmations = outputs.get(4) ?? [];
-  const key = storedPayload.decode(confirmations[0]?.payload ?? new Uint8Array(0)).stored;
+  const key = keyStored.decode(confirmations[0]?.payload ?? new Uint8Array(0)).stored;
   for (const node of requestNodes(request)) {
     await call(cluster, node, 'activate', keyActivate.encode({ key, confirmations: [...confirmations] }));
   }

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { makeNodeIdentity, sealEnvelope, type NodeIdentity } from '../../enclave/channel/index.ts';
 import { dkgRound1, dkgRound2, dkgRound3, type KeyShare } from '../../threshold/index.ts';
 import { keyIdOf, type Scheme } from '../../wire/ids.ts';
-import type { Envelope } from '../../wire/messages/session.ts';
-import { storedPayload, storedRound, type Holder, type PendingKey } from '../keystore/keystore.ts';
+import { keyStored, type Envelope } from '../../wire/messages/session.ts';
+import { storedRound, type Holder, type PendingKey } from '../keystore/keystore.ts';
 
 /** Random bytes. */
 export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
@@ -74,7 +74,7 @@ export function sampleKey(scheme: Scheme = 'frost-ed25519', purpose = 'treasury'
     if (identity === undefined || from === undefined) {
       throw new TypeError('no such node');
     }
-    const payload = storedPayload.encode({ v: 1, stored: id, generation });
+    const payload = keyStored.encode({ v: 1, stored: id, generation });
     return sealEnvelope(identity, { session, round: storedRound, from, transcript, payload, ...change });
   };
   return {

@@ -223,6 +223,14 @@ test('T33: the memory of the coordinator holds no share and no PIN, and that of 
   }
 });
 
+test('T33: the open shares of a daemon lie in locked memory, which is never swapped out', () => {
+  for (const node of ['node-1', 'node-2', 'node-3']) {
+    const status = readFileSync(`/proc/${running.pid(`${node}.daemon`)}/status`, 'utf8');
+    const locked = Number(/^VmLck:\s+(\d+) kB$/m.exec(status)?.[1]);
+    assert.ok(locked >= 4, `${node}: ${locked} kB locked`);
+  }
+});
+
 test('T33: no core file is written by a process that holds a secret, not even on SIGABRT', async () => {
   for (const name of ['node-3.hsm', 'node-3.daemon']) {
     const pid = running.pid(name);

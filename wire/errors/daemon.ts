@@ -421,7 +421,7 @@ export const daemonErrors = {
   'round/split-view': {
     http: 409,
     what: 'A participant saw other broadcasts than this node did.',
-    todo: 'A node or its relay told two stories: compare the logs of the named node and of this one.',
+    todo: 'Some node told two stories, not always the named one: compare the envelopes in the logs of both.',
     facts: facts<{ peer: string; round: number }>(),
   },
   'round/peer-cheated': {
