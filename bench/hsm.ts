@@ -38,9 +38,9 @@ async function sealing(algorithm: WrappingAlgorithm, link: HsmLink): Promise<Ben
   const secret = random(32);
   const record = await sealRecord(link, context, secret, random);
   return [
-    await measure(`hsm health, ${algorithm}`, 200, () => link.health()),
-    await measure(`hsm seal, ${algorithm}`, 200, () => sealRecord(link, context, secret, random)),
-    await measure(`hsm unseal, ${algorithm}`, 200, () => openRecord(link, record, context)),
+    await measure(`hsm.health.${algorithm}`, 200, () => link.health()),
+    await measure(`hsm.seal.${algorithm}`, 200, () => sealRecord(link, context, secret, random)),
+    await measure(`hsm.unseal.${algorithm}`, 200, () => openRecord(link, record, context)),
   ];
 }
 

@@ -31,6 +31,8 @@ export const maxHsmFrame = 16_384;
 export const maxSessions = 256;
 /** Longest life of a session in milliseconds. */
 export const maxSessionMs = 30_000;
+/** Longest wait of a new session for the challenges of all, in milliseconds: one whose peers did not open takes no place. */
+export const maxOpenMs = 5_000;
 /** Longest life of a client-signed request in milliseconds (one day). */
 export const maxRequestLifeMs = 86_400_000;
 /** Sessions that one request may start (retries over other nodes). */

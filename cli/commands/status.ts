@@ -37,7 +37,9 @@ export function words(view: StatusView, now: number, { good, bad, warn }: Style)
       ? good('Yes, this cluster can sign now.')
       : view.canSign === 'degraded'
         ? warn('Yes, this cluster can sign now, but no further node may fail.')
-        : bad('No, this cluster can not sign with every key now.');
+        : view.keys.length === 0
+          ? warn('Not yet: no key has been made.')
+          : bad('No, not with every key.');
   const { next } = view;
   return [
     answer,

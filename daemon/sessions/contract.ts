@@ -44,6 +44,8 @@ export interface SessionOptions {
   readonly participants: readonly Participant[];
   /** This node's challenge. */
   readonly challenge: Challenge;
+  /** Until when the challenges of all must have come, in Unix milliseconds. */
+  readonly attestBy: number;
   /** Unix milliseconds. */
   readonly deadline: number;
   readonly rounds: Rounds;

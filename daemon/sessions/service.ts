@@ -3,7 +3,7 @@ import type { Attester } from '../../enclave/attester/index.ts';
 import { publicKeyOf, verifySignature, type Random } from '../../threshold/index.ts';
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
 import { toHex } from '../../wire/ids.ts';
-import { maxSessionMs, maxSessions } from '../../wire/limits.ts';
+import { maxOpenMs, maxSessionMs, maxSessions } from '../../wire/limits.ts';
 import { signedMessage } from '../../wire/messages/request.ts';
 import {
   challengeBytes,
@@ -84,6 +84,7 @@ export class Sessions {
         manifest: opening.manifest,
         participants,
         challenge,
+        attestBy: at + maxOpenMs,
         deadline: Math.min(at + maxSessionMs, verified.request.expiresAt),
         ...this.#protocol(opening, () => session),
       },

@@ -84,9 +84,10 @@ export class Session implements GateSession {
   get transcript(): Uint8Array {
     return this.#transcript;
   }
-  /** Unix milliseconds. */
+  /** Unix milliseconds. An open session has less time: its relay may never come back, and can't name it to end it. */
   get deadline(): number {
-    return this.#opts.deadline;
+    const { attestBy, deadline } = this.#opts;
+    return this.#state === 'open' ? Math.min(attestBy, deadline) : deadline;
   }
   /** Hash of the manifest that the session was opened under. */
   get manifest(): Uint8Array {
@@ -243,7 +244,7 @@ export class Session implements GateSession {
 
   /** @throws SymbolonError `session/failed`, `session/finished`, `session/expired`. */
   #requireLive(): void {
-    if (!this.ended && this.#modules.now() >= this.#opts.deadline) {
+    if (!this.ended && this.#modules.now() >= this.deadline) {
       this.fail(new SymbolonError('session/expired', { session: toHex(this.#id) }));
     }
     const session = toHex(this.#id);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { publicKeyOf, verifySignature } from '../../threshold/index.ts';
 import { equalBytes } from '../../wire/ids.ts';
+import { maxOpenMs } from '../../wire/limits.ts';
 import { sessionFinish } from '../../wire/messages/session.ts';
 import { random, testCluster } from '../testing/cluster.ts';
 import {
@@ -12,6 +13,7 @@ import {
   forNode,
   makeKey,
   openAll,
+  openBody,
   publicOf,
   roundBody,
   signatureOf,
@@ -175,6 +177,20 @@ test('T35: given a silent peer, when others sign meanwhile, then they finish, an
   );
   assert.equal(node.sessionCounts().open, 0);
   assert.equal((await signWith(cluster, cluster.sign({ key }), two)).length, 64);
+});
+
+test('T43: given a peer that never opened, when the time for the challenges is over, then the session takes no place', async (t) => {
+  const cluster = await testCluster(t);
+  const key = await makeKey(cluster);
+  const { node } = cluster.node('node-1');
+  await call(cluster, 'node-1', 'open', openBody(cluster, cluster.sign({ key }), two));
+  assert.equal(node.sessionCounts().open, 1);
+  cluster.clock.advance(maxOpenMs - 1);
+  node.sessions().table.sweep();
+  assert.equal(node.sessionCounts().open, 1);
+  cluster.clock.advance(1);
+  node.sessions().table.sweep();
+  assert.equal(node.sessionCounts().open, 0);
 });
 
 test('given a session of one relay, when another client names it, then it does not exist', async (t) => {

@@ -47,6 +47,7 @@ function scene(): Scene {
           manifest,
           participants: [],
           challenge: { node: 'node-1', boot: gate.boot, nonce: fill, identity: gate.identityBytes },
+          attestBy: deadline,
           deadline,
           rounds: {
             last: 2,
