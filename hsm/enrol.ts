@@ -7,22 +7,10 @@ import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SymbolonError } from '../wire/errors/index.ts';
-import type { EnrolAnswer } from './enrolMain.ts';
-import type { EnrolOrder } from './enrolProcess.ts';
+import { enrolmentFiles, type EnrolAnswer, type EnrolOrder } from './enrolment.ts';
 import type { WrappingAlgorithm } from './material.ts';
 import { fromProblem } from './problem.ts';
 import { installedModule, readProfile, softHsm2, type Profile } from './profiles.ts';
-
-/** Files that an enrolment makes in its folder, in the order of their making. */
-export const enrolmentFiles = {
-  /** Folder of the SoftHSM2 token. */
-  tokens: 'tokens',
-  softhsmConf: 'softhsm2.conf',
-  /** The user PIN, 0600. The SO PIN is random and kept nowhere: a lost PIN is a lost share, which peers repair. */
-  pin: 'pin',
-  /** Written last: where it is, the rest is complete. */
-  profile: 'profile.json',
-} as const;
 
 /** What to enrol. */
 export interface EnrolOptions {

@@ -1,11 +1,9 @@
 /** Entry of the enrolment process: one order in over IPC, one answer out. Started by `enrolToken` only. */
 import { randomBytes } from 'node:crypto';
 import { hardenProcess } from '../native/binding.ts';
-import { enrolHere, type EnrolOrder } from './enrolProcess.ts';
-import { toProblem, type Problem } from './problem.ts';
-
-/** The answer of the enrolment process. */
-export type EnrolAnswer = { readonly ok: true } | { readonly ok: false; readonly problem: Problem };
+import type { EnrolAnswer, EnrolOrder } from './enrolment.ts';
+import { enrolHere } from './enrolProcess.ts';
+import { toProblem } from './problem.ts';
 
 process.once('message', (order) => {
   let answer: EnrolAnswer;

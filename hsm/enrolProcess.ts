@@ -16,8 +16,7 @@ import { join } from 'node:path';
 import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
 import { toHex } from '../wire/ids.ts';
 import { destroyKey, initialiseToken, makeWrappingKey } from './keygen.ts';
-import type { WrappingAlgorithm } from './material.ts';
-import { enrolmentFiles } from './enrol.ts';
+import { enrolmentFiles, type EnrolOrder } from './enrolment.ts';
 import { errorCode } from './json.ts';
 import { loadCryptoki, toCatalogue, VendorError, type Cryptoki, type Handle } from './pkcs11.ts';
 import { probe } from './probe.ts';
@@ -25,17 +24,6 @@ import { softHsm2, type Profile } from './profiles.ts';
 import { checkProtection, findWrappingKey, login, openSession } from './token.ts';
 import type { Random } from './random.ts';
 import { openWrappingKey, publicKeyHash } from './wrapping.ts';
-
-/** What the enrolment process is asked for; nothing of it is secret. */
-export interface EnrolOrder {
-  readonly folder: string;
-  readonly label: string;
-  readonly module: string;
-  readonly keyLabel: string;
-  /** Algorithms to probe, in this order. */
-  readonly algorithms: readonly WrappingAlgorithm[];
-  readonly now: number;
-}
 
 /**
  * Makes token, PIN file, wrapping key and profile in the folder of the order, which holds no enrolment yet. Changes the

@@ -3,7 +3,8 @@
  * exported here loads vendor code into the caller's process.
  */
 export { connectHsm, type HsmLinkOptions, type ProbingHsmLink } from './client.ts';
-export { enrolmentFiles, enrolToken, type Enrolment, type EnrolOptions } from './enrol.ts';
+export { enrolToken, type Enrolment, type EnrolOptions } from './enrol.ts';
+export { enrolmentFiles } from './enrolment.ts';
 export { exitCodes, mayRestart } from './exitCodes.ts';
 export {
   wrappingAlgorithms,

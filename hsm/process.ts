@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
 import { name } from '../wire/ids.ts';
 import { optional, record, text, type TypeOf } from '../wire/shape.ts';
-import { enrolmentFiles } from './enrol.ts';
+import { enrolmentFiles } from './enrolment.ts';
 import { exitCodes } from './exitCodes.ts';
 import { errorCode, readJsonFile } from './json.ts';
 import type { Log } from './log.ts';

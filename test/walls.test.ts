@@ -137,6 +137,31 @@ test('no import runs through a wall', () => {
   }
 });
 
+test('no file imports itself by way of others', () => {
+  const graph = new Map(
+    all.map(({ file, imports }) => [
+      file,
+      imports
+        .filter((name) => name.startsWith('.'))
+        .map((name) => relative(repoRoot, join(repoRoot, dirname(file), name))),
+    ]),
+  );
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    assert.ok(!path.includes(file), `circle: ${[...path.slice(path.indexOf(file)), file].join(' -> ')}`);
+    if (done.has(file)) {
+      return;
+    }
+    for (const next of graph.get(file) ?? []) {
+      visit(next, [...path, file]);
+    }
+    done.add(file);
+  };
+  for (const file of graph.keys()) {
+    visit(file, []);
+  }
+});
+
 test('only the listed packages are imported, in the rooms that they are listed for', () => {
   for (const { file, room, imports } of all) {
     for (const specifier of imports.filter((name) => !name.startsWith('.'))) {

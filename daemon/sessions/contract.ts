@@ -1,13 +1,11 @@
-/** What a session is opened with, works with and is delivered, and which refusals end it. The session itself is in session.ts. */
-import type { Attester } from '../../enclave/attester/index.ts';
+/** What a session is opened with and is delivered, and which refusals end it. The session itself is in session.ts. */
 import type { ErrorCode, Fact, SymbolonError } from '../../wire/errors/index.ts';
 import type { Challenge, Envelope } from '../../wire/messages/session.ts';
-import type { Gate, GateSession } from '../gate.ts';
+import type { GateSession } from '../gate.ts';
 import type { VerifiedRequest } from '../../manifest/index.ts';
 import type { VerifiedManifest } from '../governance/manifest.ts';
 import type { GivenEvidence } from './peers.ts';
 import type { Rounds } from './rounds.ts';
-import type { Session } from './session.ts';
 
 /** States of a session, in order. A finished or failed one stays so. */
 export const sessionStates = ['open', 'attested', 'running', 'finished', 'failed'] as const;
@@ -50,18 +48,6 @@ export interface SessionOptions {
   readonly deadline: number;
   readonly rounds: Rounds;
 }
-/** What a session works with. */
-export interface SessionModules {
-  readonly gate: Gate;
-  readonly attester: Pick<Attester, 'makeEvidence'>;
-  /** Unix milliseconds. */
-  readonly now: () => number;
-  /** Told of each participant whose evidence was refused. */
-  readonly refused: (peer: string, error: SymbolonError) => void;
-  /** Told once, when the session ends; `failure` is absent where it ended well. */
-  readonly ended: (session: Session, failure?: SymbolonError) => void;
-}
-
 /** A round as the relay delivers it. */
 export interface Delivery {
   readonly round: number;

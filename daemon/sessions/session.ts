@@ -6,6 +6,7 @@
  * that was accepted is answered again with the same bytes.
  */
 import { createHash } from 'node:crypto';
+import type { Attester } from '../../enclave/attester/index.ts';
 import type { Appraisal } from '../../enclave/evidence/index.ts';
 import { isSymbolonError, SymbolonError, type Fact } from '../../wire/errors/index.ts';
 import { equalBytes, toHex, type Scheme } from '../../wire/ids.ts';
@@ -18,19 +19,24 @@ import {
   type Identity,
 } from '../../wire/messages/session.ts';
 import { firstTranscript, nextTranscript } from '../../wire/messages/transcript.ts';
-import type { GateSession } from '../gate.ts';
+import type { Gate, GateSession } from '../gate.ts';
 import type { VerifiedRequest } from '../../manifest/index.ts';
 import type { Holder } from '../keystore/keystore.ts';
-import {
-  endsSession,
-  peerOf,
-  type Delivery,
-  type SessionModules,
-  type SessionOptions,
-  type SessionState,
-} from './contract.ts';
+import { endsSession, peerOf, type Delivery, type SessionOptions, type SessionState } from './contract.ts';
 import { findEquivocation, readRound, wipeAll, type ExpectedRound } from './envelopes.ts';
 import { judgePeers, readChallenges } from './peers.ts';
+
+/** What a session works with. */
+export interface SessionModules {
+  readonly gate: Gate;
+  readonly attester: Pick<Attester, 'makeEvidence'>;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Told of each participant whose evidence was refused. */
+  readonly refused: (peer: string, error: SymbolonError) => void;
+  /** Told once, when the session ends; `failure` is absent where it ended well. */
+  readonly ended: (session: Session, failure?: SymbolonError) => void;
+}
 
 interface Slot {
   readonly hash: Uint8Array;
