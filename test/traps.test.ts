@@ -59,12 +59,16 @@ test('INVARIANTS.md names tests that exist', () => {
   }
 });
 
-test('no tracked file names a registry host or a path of a build machine', () => {
+test('no tracked file names a registry host or a path of a build machine', (t) => {
   const pattern = ['registry[.]npm', 'deb[.]debian', 'node' + 'source', '/ro' + 'ot/'].join('|');
   const found = spawnSync('git', ['grep', '-nIE', pattern, '--', '.', ':!test/traps.test.ts'], {
     cwd: repoRoot,
     encoding: 'utf8',
   });
   // Status 1: nothing matches. Outside a checkout git fails with another one, and there is nothing to look at.
+  if (found.error !== undefined) {
+    t.skip('git is not installed');
+    return;
+  }
   assert.equal(found.stdout, '');
 });
