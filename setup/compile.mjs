@@ -22,6 +22,10 @@ function removeStale() {
   }
 }
 
+/** Whether every source has its output: someone may have removed a part of dist/. */
+const isComplete = (files) =>
+  files.every((file) => existsSync(join(dist, relative(root, file)).replace(/\.ts$/, '.js')));
+
 /** Compiles when needed. */
 export async function compile() {
   const stampFile = join(dist, '.symbolon-stamp');
@@ -31,11 +35,12 @@ export async function compile() {
     readFileSync(join(root, 'tsconfig.json')),
     readFileSync(join(root, 'package-lock.json')),
   );
-  if (stamped(stampFile, value) && existsSync(join(dist, 'cli/main.js'))) {
+  const complete = isComplete(files);
+  if (stamped(stampFile, value) && complete) {
     return;
   }
   mkdirSync(dist, { recursive: true });
-  if (!existsSync(join(dist, 'cli/main.js'))) {
+  if (!complete) {
     // An incremental state without its output would make tsc believe that there is nothing to write.
     rmSync(join(dist, '.tsbuildinfo'), { force: true });
   }
