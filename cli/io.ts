@@ -15,8 +15,19 @@ export interface Io {
   readonly now: () => number;
 }
 
+/** `symbolon status | head -1`: a reader that has seen enough is no failure, and `up` goes on without its terminal. */
+function ignoreGoneReader(stream: NodeJS.WriteStream): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') {
+      throw error;
+    }
+  });
+}
+
 /** The real streams of this process. */
 export function processIo(): Io {
+  ignoreGoneReader(process.stdout);
+  ignoreGoneReader(process.stderr);
   return {
     out: (line) => process.stdout.write(`${line}\n`),
     err: (line) => process.stderr.write(`${line}\n`),
