@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ManifestRule } from '../wire/errors/daemon.ts';
+import type { ManifestRule } from '../wire/errors/manifest.ts';
 import type { Manifest } from '../wire/messages/manifest.ts';
 import { refusal } from '../daemon/testing/refusal.ts';
 import { sampleManifest } from '../daemon/testing/sampleManifest.ts';

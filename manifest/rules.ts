@@ -1,6 +1,6 @@
 /** The rules that every manifest keeps, whoever signed it. Each throws `manifest/rule` with its name and the place. */
 import { SymbolonError } from '../wire/errors/index.ts';
-import type { ManifestRule } from '../wire/errors/daemon.ts';
+import type { ManifestRule } from '../wire/errors/manifest.ts';
 import { equalBytes, toHex } from '../wire/ids.ts';
 import {
   imagePcrs,

@@ -9,7 +9,9 @@ import { coordinatorErrors } from './coordinator.ts';
 import { daemonErrors } from './daemon.ts';
 import { evidenceErrors } from './evidence.ts';
 import { hsmErrors } from './hsm.ts';
+import { manifestErrors } from './manifest.ts';
 import { nativeErrors } from './native.ts';
+import { storeErrors } from './store.ts';
 import { thresholdErrors } from './threshold.ts';
 import { wireErrors } from './wire.ts';
 
@@ -21,6 +23,8 @@ export const catalogue = {
   ...evidenceErrors,
   ...channelErrors,
   ...nativeErrors,
+  ...storeErrors,
+  ...manifestErrors,
   ...daemonErrors,
   ...coordinatorErrors,
   ...cliErrors,
