@@ -185,10 +185,11 @@ test('T43: given a peer that never opened, when the time for the challenges is o
   const { node } = cluster.node('node-1');
   await call(cluster, 'node-1', 'open', openBody(cluster, cluster.sign({ key }), two));
   assert.equal(node.sessionCounts().open, 1);
-  cluster.clock.advance(maxOpenMs - 1);
+  // The clock of the tests runs on beside its jumps.
+  cluster.clock.advance(maxOpenMs / 2);
   node.sessions().table.sweep();
   assert.equal(node.sessionCounts().open, 1);
-  cluster.clock.advance(1);
+  cluster.clock.advance(maxOpenMs / 2);
   node.sessions().table.sweep();
   assert.equal(node.sessionCounts().open, 0);
 });
