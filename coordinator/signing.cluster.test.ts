@@ -6,7 +6,7 @@ import { fromHex } from '../wire/ids.ts';
 import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
 import type { SignatureBody } from './api.ts';
 import type { Store } from './store/store.ts';
-import { coordinatorOver, rig, testLimits, type Rig } from './testing/cluster.ts';
+import { coordinatorOver, rig, type Rig } from './testing/cluster.ts';
 import { memoryStore } from './testing/memoryStore.ts';
 import { pausableRelay } from './testing/relay.ts';
 
@@ -76,7 +76,7 @@ test('T35: given a silent node, when signatures are asked for, then each is made
   const [slow, ...others] = await Promise.all(
     [1, 2, 3, 4].map(() => made.coordinator.sign(made.cluster.sign({ key }))),
   );
-  assert.ok(performance.now() - started < testLimits.signMs);
+  assert.ok(performance.now() - started < 3_000);
   for (const answer of [slow, ...others]) {
     assert.ok(answer !== undefined);
     assertSigned(made, answer);
@@ -337,7 +337,7 @@ test('T35: given a node whose first look does not end, then the coordinator star
   };
   const started = performance.now();
   await made.coordinator.start();
-  assert.ok(performance.now() - started < 10_000);
+  assert.ok(performance.now() - started < 1_500);
   assert.equal(nodes.whyNotReady('node-1'), undefined);
 });
 

@@ -15,13 +15,13 @@ import type { Store } from '../store/store.ts';
 import { memoryStore } from './memoryStore.ts';
 
 /** Short times, so that a test of a silent node takes a second. */
-export const testLimits = {
-  stepMs: 2_000,
-  signMs: 12_000,
+export const testLimits: Partial<CoordinatorLimits> = {
+  stepMs: 700,
+  signMs: 5_000,
   createMs: 10_000,
   callMs: 1_500,
   polling: { pollMs: 200, backOffMs: [50, 200], keysEveryMs: 500 },
-} satisfies Partial<CoordinatorLimits>;
+};
 
 /** A log line of the coordinator. */
 export interface Line {
