@@ -6,7 +6,7 @@ import { makeNodeIdentity, verifyEnvelope } from '../enclave/channel/index.ts';
 import type { Appraisal } from '../enclave/evidence/index.ts';
 import { repoRoot } from '../test/repoRoot.ts';
 import { isSymbolonError, SymbolonError, type ErrorCode } from '../wire/errors/index.ts';
-import type { VerifiedManifest } from './governance/manifest.ts';
+import type { VerifiedManifest } from '../manifest/index.ts';
 import { Gate, type GateModules, type GateSession } from './gate.ts';
 import { PhaseHolder } from './phase.ts';
 import { refusal } from './testing/refusal.ts';

@@ -17,7 +17,7 @@ import { appraise, policyFor } from '../enclave/evidence/index.ts';
 import { noSoftHsm, startHsm, testNode } from '../hsm/testing.ts';
 import { toHex } from '../wire/ids.ts';
 import { evidenceAnswer, evidenceAsk, nodeStatus } from '../wire/messages/node.ts';
-import { anchorOf } from './governance/manifest.ts';
+import { anchorOf } from '../manifest/index.ts';
 import { random } from './testing/cluster.ts';
 import { sampleManifest, sampleSeeds, signSample } from './testing/sampleManifest.ts';
 import { verifiedOf } from './testing/verified.ts';

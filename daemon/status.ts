@@ -2,7 +2,7 @@
 import type { Attester } from '../enclave/attester/index.ts';
 import type { SymbolonError } from '../wire/errors/index.ts';
 import { nodeStatus, type NodeStatus } from '../wire/messages/node.ts';
-import type { VerifiedManifest } from './governance/manifest.ts';
+import type { VerifiedManifest } from '../manifest/index.ts';
 import type { Keystore } from './keystore/keystore.ts';
 import type { PhaseView } from './phase.ts';
 import type { Refusal } from './sessions/peers.ts';

@@ -5,7 +5,7 @@
 import { fromHex } from '../../wire/ids.ts';
 import type { Manifest, ManifestMeasurement } from '../../wire/messages/manifest.ts';
 import { nodeFiles } from '../../daemon/files/atomic.ts';
-import { verifyManifestFile } from '../../daemon/governance/manifest.ts';
+import { verifyManifestFile } from '../../daemon/governance/manifestStore.ts';
 import { makeManifest, signManifest } from '../../manifest/index.ts';
 import { digestProgramFolder } from '../../enclave/attester/index.ts';
 import { builtRoot, version } from '../version.ts';

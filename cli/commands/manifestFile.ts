@@ -1,6 +1,7 @@
 /** What the two manifest commands share: finding, verifying and describing a manifest. */
 import { resolve } from 'node:path';
-import { verifyManifestFile, type VerifiedManifest } from '../../daemon/governance/manifest.ts';
+import type { VerifiedManifest } from '../../manifest/index.ts';
+import { verifyManifestFile } from '../../daemon/governance/manifestStore.ts';
 import { nodeFiles } from '../../daemon/files/atomic.ts';
 import { fromHex, toHex } from '../../wire/ids.ts';
 import { openCluster } from '../cluster/cluster.ts';

@@ -2,7 +2,7 @@
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { nodeFiles } from '../../daemon/files/atomic.ts';
-import { verifyManifestFile } from '../../daemon/governance/manifest.ts';
+import { verifyManifestFile } from '../../daemon/governance/manifestStore.ts';
 import { readProfile } from '../../hsm/index.ts';
 import { isSymbolonError } from '../../wire/errors/index.ts';
 import { fromHex } from '../../wire/ids.ts';

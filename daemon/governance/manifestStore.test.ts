@@ -8,7 +8,8 @@ import { testFolder } from '../testing/folder.ts';
 import { refusal } from '../testing/refusal.ts';
 import { sampleManifest, sampleSeeds, signSample } from '../testing/sampleManifest.ts';
 import { publicKeyOfSeed } from '../../manifest/ed25519.ts';
-import { anchorOf, openManifestStore, verifyManifestFile, type ManifestStore } from './manifest.ts';
+import { anchorOf } from '../../manifest/index.ts';
+import { openManifestStore, verifyManifestFile, type ManifestStore } from './manifestStore.ts';
 
 const anchor = anchorOf(sampleManifest());
 const files = nodeFiles();

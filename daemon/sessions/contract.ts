@@ -2,8 +2,7 @@
 import type { ErrorCode, Fact, SymbolonError } from '../../wire/errors/index.ts';
 import type { Challenge, Envelope } from '../../wire/messages/session.ts';
 import type { GateSession } from '../gate.ts';
-import type { VerifiedRequest } from '../../manifest/index.ts';
-import type { VerifiedManifest } from '../governance/manifest.ts';
+import type { VerifiedManifest, VerifiedRequest } from '../../manifest/index.ts';
 import type { GivenEvidence } from './peers.ts';
 import type { Rounds } from './rounds.ts';
 

@@ -4,8 +4,12 @@ import { SymbolonError } from '../../wire/errors/index.ts';
 import { equalBytes, toHex } from '../../wire/ids.ts';
 import type { KeyCreateRequest, SignRequest } from '../../wire/messages/request.ts';
 import type { sessionOpen } from '../../wire/messages/session.ts';
-import { checkKeyUse, verifySignedRequest, type VerifiedRequest } from '../../manifest/index.ts';
-import type { VerifiedManifest } from '../governance/manifest.ts';
+import {
+  type VerifiedManifest,
+  type VerifiedRequest,
+  checkKeyUse,
+  verifySignedRequest,
+} from '../../manifest/index.ts';
 import type { FoundKey, Keystore } from '../keystore/keystore.ts';
 import type { Participant } from './contract.ts';
 

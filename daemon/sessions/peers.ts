@@ -4,7 +4,7 @@ import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
 import { equalBytes, toHex } from '../../wire/ids.ts';
 import type { Manifest } from '../../wire/messages/manifest.ts';
 import { challengeBytes, identityBytes, type Challenge, type Identity } from '../../wire/messages/session.ts';
-import type { VerifiedManifest } from '../governance/manifest.ts';
+import type { VerifiedManifest } from '../../manifest/index.ts';
 
 /** Evidence of one node as the relay hands it over. */
 export interface GivenEvidence {

@@ -15,7 +15,7 @@ import {
   type Challenge,
 } from '../../wire/messages/session.ts';
 import type { Gate } from '../gate.ts';
-import type { VerifiedManifest } from '../governance/manifest.ts';
+import type { VerifiedManifest } from '../../manifest/index.ts';
 import type { ReplayGuard, RequestUse } from '../guard/replayGuard.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import type { Log } from '../log.ts';
