@@ -24,9 +24,30 @@ export const purpose = text(64, /^[a-z0-9](?:[a-z0-9./-]{0,62}[a-z0-9])?$/);
 export const label = text(64, /^[^\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+$/u);
 
 /** The signature schemes that the product speaks. */
-export const schemes = ['frost-ed25519', 'frost-secp256k1-tr'] as const;
-/** A signature scheme: FROST(Ed25519, SHA-512) of RFC 9591, or FROST for BIP340 signatures over secp256k1. */
+export const schemes = [
+  'frost-ed25519',
+  'frost-secp256k1-tr',
+  'dkls23-secp256k1',
+  'dkls23-p256',
+] as const;
+/**
+ * A signature scheme: FROST(Ed25519, SHA-512) of RFC 9591, FROST for BIP340 signatures over secp256k1, or threshold ECDSA
+ * (DKLs23) over secp256k1 or P-256.
+ */
 export type Scheme = (typeof schemes)[number];
+
+/** The schemes that make Schnorr signatures with FROST. */
+export const frostSchemes = ['frost-ed25519', 'frost-secp256k1-tr'] as const;
+/** A scheme of {@link frostSchemes}. */
+export type FrostScheme = (typeof frostSchemes)[number];
+/** The schemes that make ECDSA signatures with DKLs23: their nodes need pairings. */
+export const ecdsaSchemes = ['dkls23-secp256k1', 'dkls23-p256'] as const;
+/** A scheme of {@link ecdsaSchemes}. */
+export type EcdsaScheme = (typeof ecdsaSchemes)[number];
+
+/** Whether keys of a scheme sign with ECDSA. */
+export const isEcdsa = (scheme: Scheme): scheme is EcdsaScheme =>
+  scheme === 'dkls23-secp256k1' || scheme === 'dkls23-p256';
 
 /**
  * SHA-256 over `label` and the deterministic CBOR of `parts`. The label names the use and the version

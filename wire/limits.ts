@@ -16,7 +16,7 @@ export const maxEvidence = 20_480;
 /** Longest signed manifest in bytes. */
 export const maxManifest = 262_144;
 /** Longest payload of one round message in bytes, before its envelope. */
-export const maxRoundPayload = 8_192;
+export const maxRoundPayload = 65_536;
 /** Longest envelope in bytes: payload, AEAD overhead, header, signature. */
 export const maxEnvelope = maxRoundPayload + 512;
 /** Longest body of any call to a node, in bytes: a full set of evidence, or of envelopes (broadcast and pairwise). */
@@ -39,6 +39,12 @@ export const maxRequestLifeMs = 86_400_000;
 export const maxAttempts = 8;
 /** Connections that a node's listener holds at once. */
 export const maxConnections = 256;
+/** Longest derivation path of a request, in steps. */
+export const maxPath = 16;
+/** Presignatures that a node holds for one key; one more is refused. */
+export const maxPresignaturesPerKey = 64;
+/** Presignatures that a node holds for all keys together. */
+export const maxPresignatures = 1_024;
 /** How far the clocks of two attested machines may lie apart, in milliseconds. */
 export const maxEvidenceSkewMs = 60_000;
 /** How far the clock of a client may run ahead of a node's, in milliseconds. */

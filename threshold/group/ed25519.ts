@@ -2,29 +2,28 @@
 import { createHash } from 'node:crypto';
 import { ed25519 as noble } from '@noble/curves/ed25519.js';
 import type { Group } from './group.ts';
-import { integerOf, nobleGroup } from './noble.ts';
+import { nobleGroup } from './noble.ts';
 
-/** SHA-512 of a tag and parts as a little-endian integer modulo the order (RFC 9591 section 6.1, H1 to H3). */
-const hashToScalar: Group['hashToScalar'] = (tag, parts) => {
+/** SHA-512 of a tag and parts, 64 bytes (RFC 9591 section 6.1, H1 to H3). */
+export function sha512Wide(tag: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
   const hash = createHash('sha512').update(tag);
   for (const part of parts) {
     hash.update(part);
   }
-  const wide = hash.digest();
-  const scalar = integerOf(wide, true) % noble.Point.Fn.ORDER;
-  wide.fill(0);
-  return scalar;
-};
+  return new Uint8Array(hash.digest());
+}
 
-/** The prime-order subgroup of edwards25519. */
-export const ed25519Group: Group = nobleGroup({
+/** The prime-order subgroup of edwards25519: the reference backend. */
+export const referenceEd25519: Group = nobleGroup({
   name: 'ed25519',
   Point: noble.Point,
   elementBytes: 32,
   // RFC 8032 section 5.1.3 in its strict form: y below p, and no negative zero x.
   fromBytes: (raw) => noble.Point.fromBytes(raw, false),
   toBytes: (point) => point.toBytes(),
-  hasCofactor: true,
   littleEndian: true,
-  hashToScalar,
+  wideHash: sha512Wide,
 });
+
+/** The prime-order subgroup of edwards25519. */
+export const ed25519Group: Group = referenceEd25519;

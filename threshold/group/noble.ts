@@ -1,17 +1,10 @@
 /**
- * The reference backend: the arithmetic of noble curves behind {@link Group}.
- *
- * `multiply` of noble is constant-time in its algorithm and blinds the scalar; it serves the secret products.
- * `multiplyUnsafe` and `mulAddUnsafe` serve the public ones.
+ * The reference backend: the arithmetic of noble curves behind {@link Group}. Tests hold the native backend against it;
+ * no process of the product runs it, because BigInt arithmetic on secrets is not constant-time (T39).
  */
-import {
-  mulAddUnsafe,
-  normalizeZ,
-  type CurvePoint,
-  type CurvePointCons,
-} from '@noble/curves/abstract/curve.js';
+import { normalizeZ, type CurvePoint, type CurvePointCons } from '@noble/curves/abstract/curve.js';
 import { SymbolonError } from '../../wire/errors/index.ts';
-import type { Element, Group, Random, Term } from './group.ts';
+import type { Element, Group, Random, SecretScalar, SecretScalars, Term } from './group.ts';
 
 /** What differs between the curves. */
 export interface NobleCurve<P extends CurvePoint<bigint, P>> {
@@ -21,11 +14,9 @@ export interface NobleCurve<P extends CurvePoint<bigint, P>> {
   /** Bytes to a point on the curve; throws or gives `undefined` on anything not canonical. */
   readonly fromBytes: (raw: Uint8Array) => P | undefined;
   readonly toBytes: (point: P) => Uint8Array;
-  readonly hasCofactor: boolean;
   readonly littleEndian: boolean;
-  readonly hashToScalar: Group['hashToScalar'];
-  /** A faster way for a sum of exactly two products, where the curve has one. */
-  readonly sumOfTwo?: (a: P, x: bigint, b: P, y: bigint) => P;
+  /** RFC 9591 section 6: the wide hash, 48 or 64 bytes, that is reduced to a scalar. */
+  readonly wideHash: (tag: Uint8Array, parts: readonly Uint8Array[]) => Uint8Array;
 }
 
 /** Bytes drawn for one scalar: 384 bits modulo a 256-bit order leave a bias below 2^-120. */
@@ -82,41 +73,60 @@ export function nobleGroup<P extends CurvePoint<bigint, P>>(curve: NobleCurve<P>
     const rest = value % order;
     return rest < 0n ? rest + order : rest;
   };
-  const unsafeDecodeAnyOrder = (raw: Uint8Array): Element | undefined => {
-    if (raw.length !== curve.elementBytes) {
+  const decodeScalar = (raw: Uint8Array): bigint | undefined => {
+    if (raw.length !== 32) {
       return undefined;
     }
-    let point: P | undefined;
-    try {
-      point = curve.fromBytes(raw);
-    } catch {
-      // noble says by exception that the bytes are no point; the caller names the party that sent them.
-      return undefined;
-    }
-    if (point === undefined || point.is0()) {
-      return undefined;
-    }
-    // Three doublings: all eight elements of small order end at the identity.
-    return curve.hasCofactor && point.double().double().double().is0() ? undefined : close(point);
+    const value = integerOf(raw, littleEndian);
+    return value < order ? value : undefined;
   };
-  const inPrimeSubgroup = (element: Element): boolean => !curve.hasCofactor || open(element).isTorsionFree();
-  const publicSum = (terms: readonly Term[]): Element => {
-    const [first, second] = terms;
-    if (first !== undefined && terms.length === 1) {
-      return close(open(first[0]).multiplyUnsafe(first[1]));
+  const encodeScalar = (scalar: bigint): Uint8Array => bytesOfInteger(scalar, littleEndian);
+  const secret = (raw: SecretScalar): bigint => {
+    const value = decodeScalar(raw);
+    if (value === undefined) {
+      throw new TypeError('not a scalar');
     }
-    if (first !== undefined && second !== undefined && terms.length === 2 && curve.sumOfTwo !== undefined) {
-      return close(curve.sumOfTwo(open(first[0]), first[1], open(second[0]), second[1]));
+    return value;
+  };
+  const nonZero = (raw: SecretScalar): bigint => {
+    const value = secret(raw);
+    if (value === 0n) {
+      throw new TypeError('a zero scalar');
     }
-    // Interleaved wNAF (Straus) wins over separate products and over Pippenger below some 30 terms.
-    return close(
-      mulAddUnsafe(
-        Point,
-        terms.map(([element]) => open(element)),
-        terms.map(([, scalar]) => scalar),
-      ),
+    return value;
+  };
+  const fromWide = (wide: Uint8Array): SecretScalar => {
+    if (wide.length !== 48 && wide.length !== 64) {
+      throw new TypeError('a wide scalar has 48 or 64 bytes');
+    }
+    return encodeScalar(integerOf(wide, littleEndian) % order);
+  };
+  const isZero = (scalar: SecretScalar): boolean => scalar.every((byte) => byte === 0);
+  const scalars: SecretScalars = {
+    random: (random) => {
+      for (;;) {
+        const wide = draw(random, wideScalarBytes);
+        const scalar = fromWide(wide);
+        wide.fill(0);
+        // Zero comes with probability 2^-252; a source that gives only zeros is caught by its caller's health test.
+        if (!isZero(scalar)) {
+          return scalar;
+        }
+      }
+    },
+    fromWide,
+    isCanonical: (raw) => decodeScalar(raw) !== undefined,
+    isZero,
+    add: (a, b) => encodeScalar(reduce(secret(a) + secret(b))),
+    subtract: (a, b) => encodeScalar(reduce(secret(a) - secret(b))),
+    negate: (a) => encodeScalar(reduce(-secret(a))),
+    multiply: (a, b) => encodeScalar(reduce(secret(a) * secret(b))),
+    invert: (a) => encodeScalar(Point.Fn.inv(nonZero(a))),
+  };
+  const publicSum = (terms: readonly Term[]): Element =>
+    close(
+      terms.reduce((sum, [element, scalar]) => sum.add(open(element).multiplyUnsafe(scalar)), Point.ZERO),
     );
-  };
   const encode = (element: Element): Uint8Array => {
     const point = open(element);
     if (point.is0()) {
@@ -128,42 +138,44 @@ export function nobleGroup<P extends CurvePoint<bigint, P>>(curve: NobleCurve<P>
     name: curve.name,
     backend: 'noble',
     order,
-    scalarBytes: 32,
     elementBytes: curve.elementBytes,
     generator: close(Point.BASE),
     identity: close(Point.ZERO),
-    unsafeDecodeAnyOrder,
-    inPrimeSubgroup,
     decode: (raw) => {
-      const element = unsafeDecodeAnyOrder(raw);
-      return element !== undefined && inPrimeSubgroup(element) ? element : undefined;
+      if (raw.length !== curve.elementBytes) {
+        return undefined;
+      }
+      let point: P | undefined;
+      try {
+        point = curve.fromBytes(raw);
+      } catch {
+        // noble says by exception that the bytes are no point; the caller names the party that sent them.
+        return undefined;
+      }
+      return point === undefined || point.is0() || !point.isTorsionFree() ? undefined : close(point);
     },
     encode,
     encodeAll: (elements) => normalizeZ(Point, elements.map(open)).map((point) => encode(close(point))),
-    decodeScalar: (raw) => {
-      if (raw.length !== 32) {
-        return undefined;
-      }
-      const value = integerOf(raw, littleEndian);
-      return value < order ? value : undefined;
-    },
-    encodeScalar: (scalar) => bytesOfInteger(scalar, littleEndian),
+    decodeScalar,
+    encodeScalar,
     reduce,
     publicInvert: (scalar) => Point.Fn.inv(scalar),
-    randomScalar: (random) => {
-      for (;;) {
-        const wide = draw(random, wideScalarBytes);
-        const scalar = reduce(integerOf(wide, littleEndian));
-        wide.fill(0);
-        // Zero comes with probability 2^-252; a source that gives only zeros is caught by its caller's health test.
-        if (scalar !== 0n) {
-          return scalar;
-        }
-      }
+    hashToScalar: (tag, parts) => integerOf(curve.wideHash(tag, parts), littleEndian) % order,
+    hashToSecretScalar: (tag, parts) => {
+      const wide = curve.wideHash(tag, parts);
+      const scalar = fromWide(wide);
+      wide.fill(0);
+      return scalar;
     },
-    hashToScalar: curve.hashToScalar,
-    baseProduct: (secret) => close(Point.BASE.multiply(secret)),
-    product: (element, secret) => close(open(element).multiply(secret)),
+    scalars,
+    baseProduct: (scalar) => close(Point.BASE.multiply(nonZero(scalar))),
+    product: (element, scalar) => {
+      const point = open(element);
+      if (point.is0()) {
+        throw new TypeError('a product with the identity');
+      }
+      return close(point.multiply(nonZero(scalar)));
+    },
     publicBaseProduct: (scalar) => close(Point.BASE.multiplyUnsafe(scalar)),
     publicSum,
     add: (a, b) => close(open(a).add(open(b))),

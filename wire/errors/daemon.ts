@@ -212,4 +212,40 @@ export const daemonErrors = {
     todo: 'Have the client sign a new request.',
     facts: facts<{ client: string; reason: string }>(),
   },
+  'pairing/absent': {
+    http: 409,
+    what: 'This node has no pairing with a node of the session, so they can not sign with ECDSA together.',
+    todo: 'Make the pairings: `symbolon pair`. The coordinator does so by itself when both nodes are up.',
+    facts: facts<{ peer: string }>(),
+  },
+  'pairing/poisoned': {
+    http: 409,
+    what: 'The pairing with a node is poisoned: a check failed in an earlier session, and it is not used again.',
+    todo: 'Find out what the named node runs, then make a new pairing: `symbolon pair --renew`.',
+    facts: facts<{ peer: string }>(),
+  },
+  'pairing/exists': {
+    http: 409,
+    what: 'There is a usable pairing with each node already.',
+    todo: 'Nothing was changed. To make new ones all the same: `symbolon pair --renew`.',
+    facts: facts<Record<string, never>>(),
+  },
+  'presignature/absent': {
+    http: 409,
+    what: 'This node does not hold the presignature: it was used, or is gone with a restart, a refresh or its age.',
+    todo: 'Sign again without it; the coordinator does so by itself.',
+    facts: facts<{ key: string }>(),
+  },
+  'presignature/full': {
+    http: 503,
+    what: 'The node holds as many presignatures as it may.',
+    todo: 'Use some, or wait; docs/limits.md gives the numbers.',
+    facts: facts<{ limit: number }>(),
+  },
+  'session/wrong-generation': {
+    http: 409,
+    what: 'The request is about another generation of the key than this node has.',
+    todo: 'See `symbolon key show` for the generation; a refresh may be under way.',
+    facts: facts<{ key: string; wanted: number; got: number }>(),
+  },
 } as const satisfies Record<string, Entry>;

@@ -92,6 +92,48 @@ export const thresholdErrors = {
     todo: 'Wait until the refresh is done on all nodes; see `symbolon status`.',
     facts: facts<{ party: number; wanted: number; got: number }>(),
   },
+  'threshold/multiplication-failed': {
+    http: 403,
+    what: 'What a participant sent for the joint multiplication of an ECDSA signature does not fit together.',
+    todo: 'The pairing with this node is poisoned and is not used again. Find out what the named node runs, then make a new pairing: `symbolon pair --renew`.',
+    facts: facts<{ party: number }>(),
+  },
+  'threshold/other-pairing': {
+    http: 409,
+    what: 'A participant uses another pairing with this node than this node has.',
+    todo: 'One of the two lost or renewed its pairing: `symbolon pair --renew` makes a new one.',
+    facts: facts<{ party: number }>(),
+  },
+  'threshold/bad-pairing': {
+    http: 403,
+    what: 'The base oblivious transfers that a participant sent are not consistent.',
+    todo: 'The named participant cheats; keep its signed messages and take the node out. No pairing was made.',
+    facts: facts<{ party: number }>(),
+  },
+  'threshold/other-public-key': {
+    http: 403,
+    what: 'New shares would belong to another public key than the key has.',
+    todo: 'A dealer cheats or its share is damaged; nothing was stored. Compare the records of the nodes.',
+    facts: facts<{ party: number }>(),
+  },
+  'threshold/foreign-presignature': {
+    http: 409,
+    what: 'The presignature was made for another key, generation or set of signers.',
+    todo: 'Sign again; the presignature is gone.',
+    facts: facts<{ index: number }>(),
+  },
+  'threshold/split-view': {
+    http: 403,
+    what: 'A participant saw other messages of the first round than this node did.',
+    todo: 'A node sent different messages to different peers, or the relay mixed two sessions; start a new session.',
+    facts: facts<{ party: number }>(),
+  },
+  'threshold/bad-import': {
+    http: 400,
+    what: 'The shares that were handed in for import do not belong to one key.',
+    todo: 'Check that all shares are of one key, curve and threshold, and that the public key is the right one.',
+    facts: facts<{ reason: string }>(),
+  },
   'threshold/bad-signature-shares': {
     http: 403,
     what: 'The signature shares of the named participants are wrong; no signature was made.',

@@ -11,11 +11,28 @@ export const platforms = ['nitro', 'nitro-tpm', 'tpm2', 'dev'] as const;
 /** A platform. */
 export type Platform = (typeof platforms)[number];
 /** What a client may ask for. `relay` is the coordinator's: open a connection and carry sessions, nothing else. */
-export const actions = ['relay', 'key.create', 'sign', 'status'] as const;
+export const actions = [
+  'relay',
+  'key.create',
+  'sign',
+  'status',
+  'key.refresh',
+  'key.reshare',
+  'pair',
+  'pair.renew',
+  'presign',
+] as const;
 /** An action of {@link actions}. */
 export type Action = (typeof actions)[number];
 /** Kinds of payload that a `sign` request may carry. */
-export const payloadKinds = ['message', 'bip340-digest', 'bip341-key-spend'] as const;
+export const payloadKinds = [
+  'message',
+  'bip340-digest',
+  'bip341-key-spend',
+  'ecdsa-keccak256',
+  'ecdsa-sha256',
+  'ecdsa-digest',
+] as const;
 /** A kind of {@link payloadKinds}. */
 export type PayloadKind = (typeof payloadKinds)[number];
 

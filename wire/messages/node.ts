@@ -18,6 +18,19 @@ export const evidenceAnswer = message(
   record({ node: name, platform: oneOf(...platforms), evidence: bytes(1, maxEvidence) }),
 );
 
+/** Answer of `POST /v1/presignatures`, body {@link presignatureAsk}: ids of the presignatures that the node holds. */
+export const presignatureList = message(
+  'presignature-list',
+  8_192,
+  record({ ids: list(hash32, 64) }),
+);
+/** Body of `POST /v1/presignatures`: a key and a set of signers, sorted by name. */
+export const presignatureAsk = message(
+  'presignature-ask',
+  2_048,
+  record({ key: keyId, nodes: list(name, maxNodes, 2) }),
+);
+
 /** States of a key on a node. `broken` is a record that is there and can't be opened. */
 export const keyStates = ['pending', 'active', 'broken'] as const;
 /** Public facts of a key that a node holds a share of. */
@@ -63,6 +76,26 @@ export const nodeStatusShape = record({
   manifest: record({ hash: hash32, version: uint() }),
   keys: record({ active: uint(), pending: uint(), broken: uint() }),
   sessions: record({ open: uint(), finished: uint(), failed: uint() }),
+  /** Which arithmetic runs, by scheme: never the reference backend in a process of the product (T39). */
+  backends: list(record({ scheme: oneOf(...schemes), backend: text(32) }), schemes.length),
+  /** Pairings with other nodes, by name. */
+  pairings: list(
+    record({
+      peer: name,
+      /** `poisoned`: a check failed in an ECDSA session with this peer; an operator's order makes a new one (T15). */
+      state: oneOf('ready', 'poisoned', 'broken'),
+      id: bytes(16),
+      generation: uint(),
+      /** When it was made, or poisoned. */
+      at: uint(),
+    }),
+    maxNodes,
+  ),
+  /** Presignatures in memory, by key and set of signers; the fullest 256 pools. */
+  presignatures: record({
+    total: uint(),
+    pools: list(record({ key: keyId, nodes: list(name, maxNodes, 2), count: uint() }), 256),
+  }),
   /** When evidence made now stops being accepted (end of the leaf certificate, or of the measurement's window). */
   evidenceUntil: optional(uint()),
   /** What the gate refused of others, newest first: peer, code, and the sentence with its facts. */

@@ -52,6 +52,8 @@ export const sessionOpen = message(
     /** Names of the nodes that take part, sorted. */
     participants: list(name, maxNodes, 2),
     manifest: hash32,
+    /** Id of the presignature that is to be used, for ECDSA keys: then one round is left. */
+    presignature: optional(hash32),
   }),
 );
 /** A node's answer to `open`: its contribution to the session id. */
@@ -86,20 +88,22 @@ export const sessionEvidence = message(
 
 /**
  * The session id: binds the request, the manifest, the ordered participants with their boots and identities, every
- * node's nonce, and the generation of the key (0 where there is none yet).
+ * node's nonce, the generation of the key (0 where there is none yet), and the presignature where one is used.
  */
 export const sessionIdOf = (parts: {
   readonly requestHash: Uint8Array;
   readonly manifest: Uint8Array;
   readonly generation: number;
   readonly challenges: readonly Challenge[];
+  readonly presignature?: Uint8Array | undefined;
 }): Uint8Array =>
   hashOf(
-    'symbolon/session/1',
+    'symbolon/session/2',
     parts.requestHash,
     parts.manifest,
     parts.generation,
     parts.challenges.map((c) => [c.node, c.boot, c.nonce, c.identity]),
+    parts.presignature ?? new Uint8Array(0),
   );
 
 /** A round message: signed by its sender's attested key; encrypted to its receiver's where it is pairwise. */
@@ -157,6 +161,26 @@ export const keyStored = message(
   128,
   record({ v: oneOf(1), stored: keyId, generation: uint() }),
 );
+/** Payload of the broadcast of round 3 of a pairing: what the sender's pairings hash to, once they are sealed and flushed. */
+export const pairingStored = message(
+  'pairing-stored',
+  2_048,
+  record({
+    v: oneOf(1),
+    /** What all parties must find equal: the hash of everything broadcast in this pairing. */
+    confirmation: hash32,
+    /** Ids of the pairings that the sender has stored, by peer, in the order of the peers' indices. */
+    pairings: list(record({ peer: uint(maxNodes, 1), id: bytes(16) }), maxNodes),
+  }),
+);
+/** Answer to `POST /v1/keys/confirmations`: what activated a key, so that another holder can be helped. Body: {@link keyAsk}. */
+export const keyConfirmations = message(
+  'key-confirmations',
+  65_536,
+  record({ key: keyId, generation: uint(0xffff_ffff), confirmations: list(envelopeShape, maxNodes, 2) }),
+);
+/** Body of `POST /v1/keys/confirmations`. */
+export const keyAsk = message('key-ask', 128, record({ key: keyId, generation: uint(0xffff_ffff) }));
 /** Body of `POST /v1/keys/activate`: the confirmations of all holders of a new key, round 4 of its generation. */
 export const keyActivate = message(
   'key-activate',
