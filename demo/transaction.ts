@@ -1,4 +1,4 @@
-/** What the two demonstrations have in common. */
+/** What the demonstrations have in common. */
 import type { Payload } from '../wire/messages/request.ts';
 
 /** Gives the 64-byte signature over a payload; how it is made is not the demonstration's business. */
@@ -6,7 +6,7 @@ export type DemoSigner = (payload: Payload) => Promise<Uint8Array>;
 
 /** A transaction that a chain library, which did not make it, has accepted. */
 export interface DemoTransaction {
-  readonly chain: 'solana' | 'bitcoin';
+  readonly chain: 'solana' | 'bitcoin' | 'evm' | 'cosmos';
   /** The transaction's id in the chain's own form. */
   readonly txid: string;
   readonly from: string;

@@ -92,6 +92,11 @@ export const requestShape = tagged('action', {
     purpose,
     /** Generation that the key has now. */
     generation: uint(0xffff_fffe, 1),
+    /**
+     * Public data of the key as every present holder has it (`encodeKeyPublic`): present holders compare it with their own
+     * record, a holder to be learns it from here.
+     */
+    public: bytes(1, 2_048),
     /** Names of the present holders that deal, sorted: exactly as many as the present threshold. */
     dealers: list(name, maxNodes, 2),
     /** Names of the new holders, sorted. */
