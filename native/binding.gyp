@@ -2,8 +2,25 @@
   "targets": [
     {
       "target_name": "symbolon",
-      "sources": ["addon.c", "process.c", "secure_memory.c", "notify.c"],
+      "sources": [
+        "addon.c",
+        "arguments.c",
+        "process.c",
+        "secure_memory.c",
+        "notify.c",
+        "modulus.c",
+        "scalars.c",
+        "vectors.c",
+        "bits.c",
+        "secp256k1.c",
+        "ed25519.c",
+        "edwards.c",
+        "ristretto255.c",
+        "p256.c",
+        "p256_sums.c"
+      ],
       "defines": ["NAPI_VERSION=8", "_GNU_SOURCE"],
+      "libraries": ["-lsecp256k1", "-lsodium"],
       "cflags": [
         "-std=c11",
         "-O2",

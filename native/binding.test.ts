@@ -234,7 +234,10 @@ test('given no built addon, then every call fails by name and says what to run',
     const compiled = dirname(dirname(fileURLToPath(import.meta.url)));
     cpSync(join(compiled, 'wire'), join(folder, 'wire'), { recursive: true });
     mkdirSync(join(folder, 'native'));
-    cpSync(fileURLToPath(bindingUrl), join(folder, 'native', `binding${extension}`));
+    for (const name of ['addon', 'binding']) {
+      const file = `${name}${extension}`;
+      cpSync(fileURLToPath(new URL(file, import.meta.url)), join(folder, 'native', file));
+    }
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
     const url = pathToFileURL(join(folder, 'native', `binding${extension}`)).href;
     const child = spawnSync(

@@ -1,80 +1,11 @@
-/**
- * The one door to the native addon (`native/build/Release/symbolon.node`). The addon is loaded at the first call. Where
- * it can't be loaded the call fails by name: there is no fallback that would silently leave a process unhardened.
- */
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+/** Settings of this process, memory for secrets, and the service manager: the addon's calls to the operating system. */
 import { SymbolonError } from '../wire/errors/index.ts';
+import { addon, type ProcessState } from './addon.ts';
 
-/** What the kernel says about this process. Limits are in bytes; an unlimited one is larger than any real size. */
-export interface ProcessState {
-  /** 0 where the process can not be dumped or traced by its own user (`PR_GET_DUMPABLE`). */
-  readonly dumpable: number;
-  /** Soft limit of a core file. */
-  readonly coreSoft: number;
-  /** Hard limit of a core file. */
-  readonly coreHard: number;
-  /** Soft limit of locked memory. */
-  readonly memlock: number;
-}
-
-interface Addon {
-  readonly hardenProcess: () => void;
-  readonly processState: () => ProcessState;
-  readonly secureBuffer: (length: number) => Uint8Array;
-  readonly notify: (address: string, state: string) => void;
-}
+export type { ProcessState } from './addon.ts';
 
 /** Longest buffer of {@link secureBuffer} in bytes. */
 export const maxSecureBuffer = 1_048_576;
-
-const addonPath = 'native/build/Release/symbolon.node';
-let loaded: Addon | undefined;
-
-/** The repository root, from `native/`, `dist/native/` or `.build/NAME/native/`: where package.json lies. */
-function root(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) {
-    const above = dirname(folder);
-    if (above === folder) {
-      throw new SymbolonError('native/not-built', {
-        path: addonPath,
-        reason: 'no package.json above this file',
-      });
-    }
-    folder = above;
-  }
-  return folder;
-}
-
-const isAddon = (value: unknown): value is Addon =>
-  typeof value === 'object' &&
-  value !== null &&
-  ['hardenProcess', 'processState', 'secureBuffer', 'notify'].every(
-    (name) => typeof Reflect.get(value, name) === 'function',
-  );
-
-function addon(): Addon {
-  if (loaded === undefined) {
-    let module: unknown;
-    try {
-      module = createRequire(import.meta.url)(join(root(), addonPath));
-    } catch (error) {
-      if (error instanceof SymbolonError) {
-        throw error;
-      }
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-      throw new SymbolonError('native/not-built', { path: addonPath, reason: code }, { cause: error });
-    }
-    if (!isAddon(module)) {
-      throw new SymbolonError('native/not-built', { path: addonPath, reason: 'an addon of another version' });
-    }
-    loaded = module;
-  }
-  return loaded;
-}
 
 /** The failed call and the errno name of an error that the addon threw. */
 function failure(error: unknown): { readonly call: string; readonly errno: string } {

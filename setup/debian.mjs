@@ -10,6 +10,16 @@ const onPath = (program) =>
     .split(delimiter)
     .some((folder) => folder !== '' && existsSync(join(folder, program)));
 const anyOf = (...files) => files.some((file) => existsSync(file));
+/** A library to link with: its header, and the file that the linker looks for. */
+const library = (header, name) => () =>
+  anyOf(`/usr/include/${header}`, `/usr/local/include/${header}`) &&
+  anyOf(
+    `/usr/lib/x86_64-linux-gnu/${name}`,
+    `/usr/lib/aarch64-linux-gnu/${name}`,
+    `/usr/lib64/${name}`,
+    `/usr/lib/${name}`,
+    `/usr/local/lib/${name}`,
+  );
 
 const needs = [
   {
@@ -25,6 +35,8 @@ const needs = [
   { package: 'g++', there: () => onPath('g++') || onPath('c++') },
   { package: 'make', there: () => onPath('make') },
   { package: 'python3', there: () => onPath('python3') },
+  { package: 'libsecp256k1-dev', there: library('secp256k1_schnorrsig.h', 'libsecp256k1.so') },
+  { package: 'libsodium-dev', there: library('sodium.h', 'libsodium.so') },
   { package: 'ca-certificates', there: () => anyOf('/etc/ssl/certs/ca-certificates.crt') },
 ];
 

@@ -45,6 +45,8 @@ export const maxPath = 16;
 export const maxPresignaturesPerKey = 64;
 /** Presignatures that a node holds for all keys together. */
 export const maxPresignatures = 1_024;
+/** Longest life of a presignature in milliseconds; its key, its signers and the boot of the node may end it before. */
+export const maxPresignatureAgeMs = 3_600_000;
 /** How far the clocks of two attested machines may lie apart, in milliseconds. */
 export const maxEvidenceSkewMs = 60_000;
 /** How far the clock of a client may run ahead of a node's, in milliseconds. */

@@ -1,29 +1,31 @@
 /** Ed25519 (RFC 8032, RFC 9591 section 6.1): elements of 32 bytes, scalars little-endian, cofactor 8. */
-import { createHash } from 'node:crypto';
-import { ed25519 as noble } from '@noble/curves/ed25519.js';
+import { ed25519 as native } from '../../native/curves.ts';
 import type { Group } from './group.ts';
-import { nobleGroup } from './noble.ts';
+import { sha512Wide } from './hashToScalar.ts';
+import { bytesOfInteger } from './integers.ts';
+import { nativeGroup } from './native.ts';
 
-/** SHA-512 of a tag and parts, 64 bytes (RFC 9591 section 6.1, H1 to H3). */
-export function sha512Wide(tag: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
-  const hash = createHash('sha512').update(tag);
-  for (const part of parts) {
-    hash.update(part);
-  }
-  return new Uint8Array(hash.digest());
-}
-
-/** The prime-order subgroup of edwards25519: the reference backend. */
-export const referenceEd25519: Group = nobleGroup({
+/** The prime-order subgroup of edwards25519, by libsodium. */
+export const ed25519Group: Group = nativeGroup({
   name: 'ed25519',
-  Point: noble.Point,
+  backend: 'libsodium',
+  order: 2n ** 252n + 0x14def9de_a2f79cd6_5812631a_5cf5d3edn,
   elementBytes: 32,
-  // RFC 8032 section 5.1.3 in its strict form: y below p, and no negative zero x.
-  fromBytes: (raw) => noble.Point.fromBytes(raw, false),
-  toBytes: (point) => point.toBytes(),
   littleEndian: true,
   wideHash: sha512Wide,
+  // RFC 8032 section 5.1: y is 4/5, x is even. The identity is x 0, y 1.
+  generator: new Uint8Array(32).fill(0x66).fill(0x58, 0, 1),
+  identity: bytesOfInteger(1n, true),
+  decode: (raw) => (native().isElement(raw) ? new Uint8Array(raw) : undefined),
+  encode: (point) => point.slice(),
+  baseProduct: (secret) => native().baseProduct(secret),
+  product: (point, secret) => native().product(point, secret),
+  publicSum: (points, scalars) => native().publicSum(points, scalars),
+  add: (a, b) => native().add(a, b),
+  // RFC 8032 section 5.1.2: the top bit is the sign of x, which is zero in no other element of the subgroup.
+  negate: (point) => {
+    const negative = point.slice();
+    negative[31] = (negative[31] ?? 0) ^ 0x80;
+    return negative;
+  },
 });
-
-/** The prime-order subgroup of edwards25519. */
-export const ed25519Group: Group = referenceEd25519;

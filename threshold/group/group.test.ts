@@ -1,68 +1,50 @@
+/** What holds in every group, on the native backend that runs and on the reference that tests hold it against. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ed25519 } from '@noble/curves/ed25519.js';
-import { secp256k1, secp256k1_hasher as nobleHasher } from '@noble/curves/secp256k1.js';
+import { p256 } from '@noble/curves/nist.js';
+import { secp256k1 } from '@noble/curves/secp256k1.js';
 import fc from 'fast-check';
-import { raw, readJson } from '../../test/threshold/files.ts';
 import { insecureSeeded } from '../../test/threshold/run.ts';
 import { isSymbolonError } from '../../wire/errors/index.ts';
 import { toHex } from '../../wire/ids.ts';
 import { ed25519Group } from './ed25519.ts';
-import type { Element, Group } from './group.ts';
+import type { Element } from './group.ts';
+import { p256Group } from './p256.ts';
+import { referenceEd25519, referenceP256, referenceSecp256k1 } from './reference.ts';
 import { secp256k1Group } from './secp256k1.ts';
 
-const groups = [ed25519Group, secp256k1Group];
-const fieldOrder = { ed25519: 2n ** 255n - 19n, secp256k1: 2n ** 256n - 2n ** 32n - 977n };
+const groups = [ed25519Group, secp256k1Group, p256Group, referenceEd25519, referenceSecp256k1, referenceP256];
+const noble = { ed25519: ed25519.Point, secp256k1: secp256k1.Point, p256: p256.Point };
 
-/** A point of order 8, 4 and 2 of edwards25519, and the neutral one (RFC 7748 section 7 lists them as inputs to avoid). */
-const smallOrder = [
-  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
-  '0000000000000000000000000000000000000000000000000000000000000000',
-  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  '0100000000000000000000000000000000000000000000000000000000000000',
-];
-const mixedOrder = (): Uint8Array => {
-  const torsion = ed25519.Point.fromHex(smallOrder[0] ?? '');
-  return ed25519.Point.BASE.multiply(5n).add(torsion).toBytes();
-};
-
-const littleEndian = (value: bigint): Uint8Array => raw(value.toString(16).padStart(64, '0')).reverse();
-
-const refused: readonly (readonly [Group, string, Uint8Array])[] = [
-  ...smallOrder.map((hex) => [ed25519Group, `small order ${hex.slice(0, 8)}`, raw(hex)] as const),
-  [ed25519Group, 'mixed order', mixedOrder()],
-  [ed25519Group, 'y not below p', littleEndian(fieldOrder.ed25519 + 3n)],
-  [ed25519Group, 'negative zero x', raw(`01${'00'.repeat(30)}80`)],
-  [ed25519Group, 'not on the curve', raw(`02${'00'.repeat(31)}`)],
-  [ed25519Group, 'short', raw('58'.repeat(31))],
-  [ed25519Group, 'long', raw(`58${'66'.repeat(32)}`)],
-  [ed25519Group, 'empty', new Uint8Array()],
-  [secp256k1Group, 'zeros', new Uint8Array(33)],
-  [secp256k1Group, 'the one byte of the identity', new Uint8Array(1)],
-  [secp256k1Group, 'x not below p', raw(`02${(fieldOrder.secp256k1 + 1n).toString(16)}`)],
-  [secp256k1Group, 'not on the curve', raw(`02${'00'.repeat(31)}05`)],
-  [secp256k1Group, 'prefix 4', raw(`04${toHex(secp256k1.Point.BASE.toBytes(true).subarray(1))}`)],
-  [secp256k1Group, 'prefix 0', raw(`00${toHex(secp256k1.Point.BASE.toBytes(true).subarray(1))}`)],
-  [secp256k1Group, 'uncompressed', secp256k1.Point.BASE.toBytes(false)],
-  [secp256k1Group, 'x only', secp256k1.Point.BASE.toBytes(true).subarray(1)],
-];
-for (const [group, what, bytes] of refused) {
-  test(`T17: ${group.name} refuses to decode an element: ${what}`, () => {
-    assert.equal(group.decode(bytes), undefined);
-  });
-}
-
-test('an element of mixed order passes only the decoder that says so in its name', () => {
-  const element = ed25519Group.unsafeDecodeAnyOrder(mixedOrder());
-  assert.ok(element !== undefined);
-  assert.equal(ed25519Group.inPrimeSubgroup(element), false);
+test('T39: the product computes with libsodium, libsecp256k1 and OpenSSL', () => {
+  assert.deepEqual(
+    [ed25519Group, secp256k1Group, p256Group].map(({ name, backend }) => [name, backend]),
+    [
+      ['ed25519', 'libsodium'],
+      ['secp256k1', 'libsecp256k1'],
+      ['p256', 'openssl'],
+    ],
+  );
 });
 
 for (const group of groups) {
-  const random = insecureSeeded(`group/${group.name}`);
+  const { scalars } = group;
+  const called = `${group.name} by ${group.backend}`;
+  const random = insecureSeeded(`group/${called}`);
+  const draw = (): Element => group.baseProduct(scalars.random(random));
+  const scalar = fc.bigInt({ min: 1n, max: group.order - 1n });
 
-  test(`${group.name}: elements go round, one by one and together`, () => {
-    const elements = Array.from({ length: 4 }, () => group.baseProduct(group.randomScalar(random)));
+  test(`${called}: order and generator are the curve's`, () => {
+    const { BASE, Fn } = noble[group.name];
+    assert.equal(group.order, Fn.ORDER);
+    assert.equal(toHex(group.encode(group.generator)), BASE.toHex(true));
+    assert.ok(group.isIdentity(group.identity));
+    assert.ok(!group.isIdentity(group.generator));
+  });
+
+  test(`${called}: elements go round, one by one and together`, () => {
+    const elements = Array.from({ length: 4 }, draw);
     const encoded = elements.map((element) => group.encode(element));
     assert.deepEqual(group.encodeAll(elements), encoded);
     for (const [i, bytes] of encoded.entries()) {
@@ -72,138 +54,162 @@ for (const group of groups) {
     }
   });
 
-  test(`${group.name}: the identity has no encoding`, () => {
+  test(`${called}: the identity has no encoding and no secret product`, () => {
     assert.throws(() => group.encode(group.identity), TypeError);
     assert.throws(() => group.encodeAll([group.generator, group.identity]), TypeError);
+    assert.throws(() => group.product(group.identity, scalars.random(random)), TypeError);
   });
 
-  test(`${group.name}: a scalar is 32 bytes below the order`, () => {
-    for (const scalar of [0n, 1n, group.order - 1n]) {
-      assert.equal(group.decodeScalar(group.encodeScalar(scalar)), scalar);
+  test(`${called}: a public scalar is 32 bytes below the order`, () => {
+    for (const one of [0n, 1n, group.order - 1n]) {
+      assert.equal(group.decodeScalar(group.encodeScalar(one)), one);
     }
     assert.equal(group.decodeScalar(group.encodeScalar(group.order)), undefined);
     assert.equal(group.decodeScalar(new Uint8Array(32).fill(0xff)), undefined);
     assert.equal(group.decodeScalar(new Uint8Array(31)), undefined);
     assert.equal(group.decodeScalar(new Uint8Array(33)), undefined);
+    assert.equal(group.reduce(-1n), group.order - 1n);
+    assert.equal(group.reduce(group.order * 7n + 3n), 3n);
   });
 
-  test(`${group.name}: scalar bytes are the ones of the reference`, () => {
-    const { Fn } = group.name === 'ed25519' ? ed25519.Point : secp256k1.Point;
+  test(`${called}: scalar bytes are the ones of noble`, () => {
     fc.assert(
-      fc.property(fc.bigInt({ min: 0n, max: group.order - 1n }), (scalar) => {
-        assert.equal(toHex(group.encodeScalar(scalar)), toHex(Fn.toBytes(scalar)));
+      fc.property(scalar, (one) => {
+        assert.equal(toHex(group.encodeScalar(one)), toHex(noble[group.name].Fn.toBytes(one)));
       }),
     );
   });
 
-  test(`${group.name}: products and sums agree with one another`, () => {
+  test(`${called}: a secret scalar is canonical where a public one is`, () => {
+    for (const one of [0n, 1n, group.order - 1n, group.order, group.order + 1n, 2n ** 256n - 1n]) {
+      const bytes = group.encodeScalar(one);
+      assert.equal(scalars.isCanonical(bytes), one < group.order);
+      assert.equal(scalars.isZero(bytes), one === 0n);
+    }
+    assert.equal(scalars.isCanonical(new Uint8Array(31)), false);
+    assert.equal(scalars.isCanonical(new Uint8Array(33)), false);
+  });
+
+  test(`${called}: products and sums agree with one another`, () => {
     fc.assert(
-      fc.property(
-        fc.array(fc.bigInt({ min: 1n, max: group.order - 1n }), { minLength: 1, maxLength: 4 }),
-        (scalars) => {
-          const points = scalars.map((scalar) => group.baseProduct(scalar));
-          const sum = group.publicSum(points.map((point, i) => [point, scalars[i] ?? 0n]));
-          const total = group.reduce(scalars.reduce((all, scalar) => all + scalar * scalar, 0n));
-          assert.ok(group.equals(sum, group.publicBaseProduct(total)));
-          const [point] = points;
-          const [scalar] = scalars;
-          assert.ok(point !== undefined && scalar !== undefined);
-          assert.ok(group.equals(group.product(point, scalar), group.publicSum([[point, scalar]])));
-          assert.ok(group.isIdentity(group.add(point, group.negate(point))));
-        },
-      ),
+      fc.property(fc.array(scalar, { minLength: 1, maxLength: 4 }), (values) => {
+        const secrets = values.map((value) => group.encodeScalar(value));
+        const points = secrets.map((secret) => group.baseProduct(secret));
+        const sum = group.publicSum(points.map((point, i) => [point, values[i] ?? 0n]));
+        const total = group.reduce(values.reduce((all, value) => all + value * value, 0n));
+        assert.ok(group.equals(sum, group.publicBaseProduct(total)));
+        const [point = group.identity] = points;
+        const [secret = new Uint8Array()] = secrets;
+        const [value = 0n] = values;
+        assert.ok(group.equals(group.product(point, secret), group.publicSum([[point, value]])));
+        assert.equal(group.reduce(value * group.publicInvert(value)), 1n);
+      }),
       { numRuns: 5 },
     );
+  });
+
+  test(`${called}: the identity and opposite elements add up as they must`, () => {
+    const a = draw();
+    const minus = group.negate(a);
     assert.ok(group.isIdentity(group.publicSum([])));
+    assert.ok(group.isIdentity(group.add(a, minus)));
+    assert.ok(group.isIdentity(group.add(group.identity, group.identity)));
+    assert.ok(group.equals(group.add(a, group.identity), a));
+    assert.ok(group.equals(group.add(group.identity, a), a));
+    assert.ok(group.equals(group.add(a, a), group.publicSum([[a, 2n]])));
+    assert.ok(group.isIdentity(group.negate(group.identity)));
+    assert.ok(group.equals(group.negate(minus), a));
+    assert.ok(!group.equals(a, minus));
+    assert.ok(!group.equals(a, group.identity));
+    assert.ok(group.isIdentity(group.publicBaseProduct(0n)));
+    assert.ok(group.isIdentity(group.publicSum([[a, 0n]])));
+    assert.ok(group.isIdentity(group.publicSum([[group.identity, 5n]])));
+    assert.ok(
+      group.isIdentity(
+        group.publicSum([
+          [a, 3n],
+          [minus, 3n],
+        ]),
+      ),
+    );
+    assert.ok(
+      group.equals(
+        group.publicSum([
+          [a, 3n],
+          [minus, 3n],
+          [group.identity, 9n],
+          [group.generator, 1n],
+        ]),
+        group.generator,
+      ),
+    );
   });
 
-  test(`${group.name}: an element of the other group is a mistake of the program`, () => {
-    const other = group === ed25519Group ? secp256k1Group : ed25519Group;
-    assert.throws(() => group.add(group.generator, other.generator), TypeError);
+  test(`${called}: an element of another group is a mistake of the program`, () => {
+    for (const other of groups.filter((one) => one !== group && one.name !== group.name)) {
+      assert.throws(() => group.add(group.generator, other.generator), TypeError);
+      assert.throws(() => group.encode(other.generator), TypeError);
+      assert.throws(() => group.publicSum([[other.generator, 1n]]), TypeError);
+      assert.throws(() => group.product(other.generator, scalars.random(random)), TypeError);
+      assert.throws(() => group.isIdentity(other.identity), TypeError);
+    }
     assert.throws(() => group.encode({} as Element), TypeError);
+    assert.throws(() => group.equals(group.generator, new Uint8Array(64) as unknown as Element), TypeError);
   });
 
-  test(`T40: ${group.name} draws a scalar from 48 bytes, reduces all of them, and wipes them`, () => {
+  test(`${called}: secrets that are no scalars are refused`, () => {
+    const good = scalars.random(random);
+    for (const bad of [
+      group.encodeScalar(group.order),
+      new Uint8Array(32).fill(0xff),
+      good.subarray(1),
+      new Uint8Array([...good, 0]),
+      new Uint8Array(),
+    ]) {
+      assert.throws(() => scalars.add(good, bad), TypeError);
+      assert.throws(() => scalars.add(bad, good), TypeError);
+      assert.throws(() => scalars.subtract(good, bad), TypeError);
+      assert.throws(() => scalars.multiply(bad, good), TypeError);
+      assert.throws(() => scalars.negate(bad), TypeError);
+      assert.throws(() => scalars.invert(bad), TypeError);
+      assert.throws(() => group.baseProduct(bad), TypeError);
+      assert.throws(() => group.product(group.generator, bad), TypeError);
+    }
+    const zero = new Uint8Array(32);
+    assert.throws(() => scalars.invert(zero), TypeError);
+    assert.throws(() => group.baseProduct(zero), TypeError);
+    assert.throws(() => group.product(group.generator, zero), TypeError);
+    for (const length of [0, 32, 47, 49, 56, 63, 65, 72]) {
+      assert.throws(() => scalars.fromWide(new Uint8Array(length)), TypeError);
+    }
+  });
+
+  test(`T40: ${called} draws a scalar from 48 bytes, reduces all of them, and wipes them`, () => {
     const drawn: Uint8Array[] = [];
-    const wide = new Uint8Array(48).fill(0xff);
-    const scalar = group.randomScalar((length) => {
+    const secret = scalars.random((length) => {
       assert.equal(length, 48);
-      const bytes = wide.slice();
+      const bytes = new Uint8Array(48).fill(0xff);
       drawn.push(bytes);
       return bytes;
     });
-    assert.equal(scalar, (2n ** 384n - 1n) % group.order);
+    assert.equal(group.decodeScalar(secret), (2n ** 384n - 1n) % group.order);
     assert.deepEqual(drawn, [new Uint8Array(48)]);
   });
 
-  test(`${group.name}: a zero scalar is drawn again`, () => {
+  test(`${called}: a zero scalar is drawn again`, () => {
     let calls = 0;
-    const scalar = group.randomScalar((length) => {
+    const secret = scalars.random((length) => {
       calls += 1;
       return new Uint8Array(length).fill(calls === 1 ? 0 : 1);
     });
     assert.equal(calls, 2);
-    assert.notEqual(scalar, 0n);
+    assert.ok(!scalars.isZero(secret));
   });
 
-  test(`${group.name}: a source of randomness that gives too little is refused`, () => {
+  test(`${called}: a source of randomness that gives too little is refused`, () => {
     assert.throws(
-      () => group.randomScalar((length) => new Uint8Array(length - 1)),
+      () => scalars.random((length) => new Uint8Array(length - 1)),
       (error) => isSymbolonError(error, 'threshold/bad-randomness') && error.facts.got === 47,
     );
   });
 }
-
-test('the secp256k1 hash to a scalar is the one of RFC 9380, as the reference has it', () => {
-  fc.assert(
-    fc.property(
-      fc.uint8Array({ maxLength: 200 }),
-      fc.uint8Array({ minLength: 1, maxLength: 255 }),
-      (m, tag) => {
-        const wanted = nobleHasher.hashToScalar(m, { DST: tag });
-        assert.equal(secp256k1Group.hashToScalar(tag, [m]), wanted);
-        assert.equal(secp256k1Group.hashToScalar(tag, [m.subarray(0, 3), m.subarray(3)]), wanted);
-      },
-    ),
-  );
-  assert.throws(() => secp256k1Group.hashToScalar(new Uint8Array(), []), TypeError);
-  assert.throws(() => secp256k1Group.hashToScalar(new Uint8Array(256), []), TypeError);
-});
-
-interface Secp256k1Vectors {
-  readonly context: string;
-  readonly roundOne: Readonly<
-    Record<
-      string,
-      Readonly<
-        Record<
-          | 'hidingRandomness'
-          | 'bindingRandomness'
-          | 'hidingNonce'
-          | 'bindingNonce'
-          | 'hidingCommitment'
-          | 'bindingCommitment'
-          | 'bindingFactorInput'
-          | 'bindingFactor',
-          string
-        >
-      >
-    >
-  >;
-  readonly shares: Readonly<Record<string, string>>;
-}
-
-test('RFC 9591 E.5: nonces, their commitments and binding factors of secp256k1', () => {
-  const vectors = readJson('test/vectors/frost-rfc9591-secp256k1.json') as Secp256k1Vectors;
-  const tag = (word: string): Uint8Array => new TextEncoder().encode(vectors.context + word);
-  for (const [party, one] of Object.entries(vectors.roundOne)) {
-    const share = raw(vectors.shares[party] ?? '');
-    for (const kind of ['hiding', 'binding'] as const) {
-      const nonce = secp256k1Group.hashToScalar(tag('nonce'), [raw(one[`${kind}Randomness`]), share]);
-      assert.equal(toHex(secp256k1Group.encodeScalar(nonce)), one[`${kind}Nonce`]);
-      assert.equal(toHex(secp256k1Group.encode(secp256k1Group.baseProduct(nonce))), one[`${kind}Commitment`]);
-    }
-    const factor = secp256k1Group.hashToScalar(tag('rho'), [raw(one.bindingFactorInput)]);
-    assert.equal(toHex(secp256k1Group.encodeScalar(factor)), one.bindingFactor);
-  }
-});

@@ -1,12 +1,21 @@
-/** The hash to a scalar of the curves with big-endian scalars (RFC 9591 sections 6.4 and 6.5): RFC 9380 with SHA-256. */
+/** The wide hashes of RFC 9591 section 6 that are reduced to a scalar: the same in both backends. */
 import { createHash } from 'node:crypto';
-import { wideScalarBytes } from './noble.ts';
+import { wideScalarBytes } from './integers.ts';
 
 const blockBytes = 64;
 
+/** SHA-512 of a tag and parts: 64 bytes that are a little-endian integer (RFC 9591 section 6.1, H1 to H3). */
+export function sha512Wide(tag: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
+  const hash = createHash('sha512').update(tag);
+  for (const part of parts) {
+    hash.update(part);
+  }
+  return new Uint8Array(hash.digest());
+}
+
 /**
  * RFC 9380 section 5.3.1 `expand_message_xmd` with SHA-256 to 48 bytes, then section 5.2 `hash_to_field` with one
- * element: 48 bytes that are a big-endian integer to be reduced (RFC 9591 section 6.5, H1 to H3).
+ * element: 48 bytes that are a big-endian integer to be reduced (RFC 9591 sections 6.4 and 6.5, H1 to H3).
  */
 export function expandedWide(tag: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
   if (tag.length === 0 || tag.length > 255) {

@@ -3,8 +3,8 @@
  * no process of the product runs it, because BigInt arithmetic on secrets is not constant-time (T39).
  */
 import { normalizeZ, type CurvePoint, type CurvePointCons } from '@noble/curves/abstract/curve.js';
-import { SymbolonError } from '../../wire/errors/index.ts';
-import type { Element, Group, Random, SecretScalar, SecretScalars, Term } from './group.ts';
+import type { Element, Group, SecretScalar, SecretScalars, Term } from './group.ts';
+import { draw, integerOf, publicScalars, wideScalarBytes } from './integers.ts';
 
 /** What differs between the curves. */
 export interface NobleCurve<P extends CurvePoint<bigint, P>> {
@@ -19,45 +19,6 @@ export interface NobleCurve<P extends CurvePoint<bigint, P>> {
   readonly wideHash: (tag: Uint8Array, parts: readonly Uint8Array[]) => Uint8Array;
 }
 
-/** Bytes drawn for one scalar: 384 bits modulo a 256-bit order leave a bias below 2^-120. */
-export const wideScalarBytes = 48;
-
-/** Draws exactly `length` bytes. Throws `threshold/bad-randomness` where the source gives another number. */
-export function draw(random: Random, length: number): Uint8Array {
-  const raw = random(length);
-  if (!(raw instanceof Uint8Array) || raw.length !== length) {
-    throw new SymbolonError('threshold/bad-randomness', {
-      wanted: length,
-      got: raw instanceof Uint8Array ? raw.length : -1,
-    });
-  }
-  return raw;
-}
-
-/** An integer of bytes, least significant byte first or last. */
-export function integerOf(raw: Uint8Array, littleEndian: boolean): bigint {
-  // Eight bytes at a time and no text on the way: a hexadecimal string of a secret could not be wiped.
-  let value = 0n;
-  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
-  const words = raw.length >> 3;
-  for (let i = 0; i < words; i += 1) {
-    const word = littleEndian ? view.getBigUint64((words - 1 - i) * 8, true) : view.getBigUint64(i * 8);
-    value = (value << 64n) | word;
-  }
-  return value;
-}
-
-/** 32 bytes of an integer below 2^256. */
-export function bytesOfInteger(value: bigint, littleEndian: boolean): Uint8Array {
-  const raw = new Uint8Array(32);
-  const view = new DataView(raw.buffer);
-  for (let i = 0; i < 4; i += 1) {
-    const word = BigInt.asUintN(64, value >> BigInt(64 * i));
-    view.setBigUint64(littleEndian ? 8 * i : 24 - 8 * i, word, littleEndian);
-  }
-  return raw;
-}
-
 /** Makes a group of a noble curve. */
 export function nobleGroup<P extends CurvePoint<bigint, P>>(curve: NobleCurve<P>): Group {
   const { Point, littleEndian } = curve;
@@ -69,18 +30,7 @@ export function nobleGroup<P extends CurvePoint<bigint, P>>(curve: NobleCurve<P>
     }
     return element as unknown as P;
   };
-  const reduce = (value: bigint): bigint => {
-    const rest = value % order;
-    return rest < 0n ? rest + order : rest;
-  };
-  const decodeScalar = (raw: Uint8Array): bigint | undefined => {
-    if (raw.length !== 32) {
-      return undefined;
-    }
-    const value = integerOf(raw, littleEndian);
-    return value < order ? value : undefined;
-  };
-  const encodeScalar = (scalar: bigint): Uint8Array => bytesOfInteger(scalar, littleEndian);
+  const { reduce, decodeScalar, encodeScalar } = publicScalars(order, littleEndian);
   const secret = (raw: SecretScalar): bigint => {
     const value = decodeScalar(raw);
     if (value === undefined) {

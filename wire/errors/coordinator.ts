@@ -64,7 +64,7 @@ export const coordinatorErrors = {
   },
   'coordinator/ceremony-failed': {
     http: 502,
-    what: 'The key was not created: a node failed, or blames another one.',
+    what: 'A ceremony of the nodes failed: a node failed, or blames another one. Nothing that can be used was made.',
     todo: 'Repair the named node; the same request may be sent again until it expires.',
     facts: facts<{ step: string; node: string; accused: string; code: string; detail: string }>(),
   },
@@ -125,8 +125,20 @@ export const coordinatorErrors = {
   'coordinator/no-such-address': {
     http: 400,
     what: 'A key of this scheme has no address on this chain or network.',
-    todo: 'Ask for chain solana (Ed25519), or bitcoin with network mainnet, testnet or regtest (taproot).',
+    todo: 'Ask for solana (Ed25519), bitcoin with network mainnet, testnet or regtest (taproot), evm or cosmos (ECDSA secp256k1).',
     facts: facts<{ scheme: string; chain: string; network: string }>(),
+  },
+  'coordinator/bad-path': {
+    http: 400,
+    what: 'The derivation path can not be used.',
+    todo: "Give it like m/0/5, without ' or h: hardened steps need the whole private key, which nobody has.",
+    facts: facts<{ reason: string }>(),
+  },
+  'coordinator/key-changing': {
+    http: 409,
+    what: 'New shares of this key are being made or delivered.',
+    todo: 'Wait until it is done; `symbolon key show` names the nodes that are waited for.',
+    facts: facts<{ key: string; waiting: readonly string[] }>(),
   },
   'coordinator/bad-request': {
     http: 400,

@@ -38,6 +38,12 @@ export const daemonErrors = {
     todo: 'Find the id in the log of the node and report it.',
     facts: facts<{ id: string }>(),
   },
+  'node/worker-ended': {
+    http: 503,
+    what: 'A worker thread of the node ended with what it was working on.',
+    todo: 'Start a new session: another worker takes its place. The log of the node has the reason.',
+    facts: facts<Record<string, never>>(),
+  },
   'node/bad-config': {
     http: 500,
     what: 'The configuration of the node can not be used.',
@@ -241,6 +247,12 @@ export const daemonErrors = {
     what: 'The node holds as many presignatures as it may.',
     todo: 'Use some, or wait; docs/limits.md gives the numbers.',
     facts: facts<{ limit: number }>(),
+  },
+  'session/other-key-data': {
+    http: 409,
+    what: 'The public data of the key in the request are not those that this node has.',
+    todo: 'Ask the nodes for the key again and sign a new request; where they differ among themselves, find out why first.',
+    facts: facts<{ key: string }>(),
   },
   'session/wrong-generation': {
     http: 409,

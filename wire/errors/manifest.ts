@@ -151,7 +151,7 @@ export const manifestErrors = {
   'request/wrong-payload': {
     http: 400,
     what: 'The payload is of a kind that the scheme of the key does not sign.',
-    todo: 'Ed25519 keys sign `message`; taproot keys sign `bip340-digest` and `bip341-key-spend`.',
+    todo: 'Ed25519 keys sign `message`; taproot keys sign `bip340-digest` and `bip341-key-spend`; ECDSA keys sign `ecdsa-*` and alone have presignatures.',
     facts: facts<{ scheme: string; payload: string }>(),
   },
 } as const satisfies Record<string, Entry>;

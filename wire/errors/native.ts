@@ -8,6 +8,12 @@ export const nativeErrors = {
     todo: 'Run `npm run build` on this machine, with the Node that will run the product.',
     facts: facts<{ path: string; reason: string }>(),
   },
+  'native/wrong-answer': {
+    http: 500,
+    what: 'The native arithmetic gave a wrong answer to a known question; the node does not start with it.',
+    todo: 'Install the patched libsecp256k1 and libsodium of the distribution, run `npm run build`, and test the memory of this machine.',
+    facts: facts<{ what: string }>(),
+  },
   'native/not-hardened': {
     http: 500,
     what: 'The process could not be closed to core dumps and to other processes of its user.',

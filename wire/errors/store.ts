@@ -1,10 +1,10 @@
 import { facts, type Entry } from './catalogue.ts';
 
-/** Refusals of what a node keeps on disk: the key store and the replay guard. */
+/** Refusals of what a node keeps on disk: the key store, the pairings and the replay guard. */
 export const storeErrors = {
   'store/unusable': {
     http: 500,
-    what: 'The key store is there and can not be used.',
+    what: 'The store is there and can not be used.',
     todo: 'Look at the folder: owner, mode 0700, a folder and no link; the node starts when it can read it, and never starts anew over it.',
     facts: facts<{ reason: string }>(),
   },
@@ -32,6 +32,12 @@ export const storeErrors = {
     todo: 'Keep the file for analysis and put back the genuine one: somebody who could seal for this token made it.',
     facts: facts<{ reason: string }>(),
   },
+  'store/not-authentic': {
+    http: 409,
+    what: 'A pairing from before the start is not used: whoever knows the public wrapping key of the token could have sealed it.',
+    todo: 'Make the pairing anew: `symbolon pair`; the coordinator does so by itself when both nodes are up. A token that wraps with hmac-sha256 keeps pairings over a restart.',
+    facts: facts<{ file: string; algorithm: string }>(),
+  },
   'store/activation-refused': {
     http: 403,
     what: 'The confirmations do not prove that every holder stored its share.',
@@ -43,6 +49,18 @@ export const storeErrors = {
     what: 'The store already has a record of this key and generation.',
     todo: 'Nothing was changed; make a new key, or activate the one that is there.',
     facts: facts<{ key: string; generation: number }>(),
+  },
+  'store/later-candidate': {
+    http: 409,
+    what: 'The store holds unfinished shares of the key that were asked for later, or in the same request by a session that counts for more.',
+    todo: 'Nothing was changed; start a new session, or sign a new request: its shares come after all that wait.',
+    facts: facts<{ key: string; generation: number }>(),
+  },
+  'store/candidates-full': {
+    http: 409,
+    what: 'The store holds as many unfinished generations of the key as it may.',
+    todo: 'Nothing was removed, because any of them may be active on another node. Finish one: deliver its confirmations, `symbolon key show` names the nodes that have them.',
+    facts: facts<{ key: string; limit: number }>(),
   },
   'store/unknown-key': {
     http: 404,
@@ -58,7 +76,7 @@ export const storeErrors = {
   },
   'store/closed': {
     http: 503,
-    what: 'The key store was closed; its shares are wiped.',
+    what: 'The store was closed; its secrets are wiped.',
     todo: 'Wait until the node is ready again.',
     facts: facts<Record<string, never>>(),
   },

@@ -98,6 +98,18 @@ export const thresholdErrors = {
     todo: 'The pairing with this node is poisoned and is not used again. Find out what the named node runs, then make a new pairing: `symbolon pair --renew`.',
     facts: facts<{ party: number }>(),
   },
+  'threshold/other-context': {
+    http: 409,
+    what: 'A participant signs something else in this session: another key, other signers, another digest or path.',
+    todo: 'The relay mixed two sessions, or the named participant runs another version; start a new session.',
+    facts: facts<{ party: number }>(),
+  },
+  'threshold/wrong-key-sum': {
+    http: 403,
+    what: 'The key shares that the signers used do not add up to the key. Whose is wrong can not be told.',
+    todo: 'One of the named signers cheats or holds a damaged share; sign with other nodes.',
+    facts: facts<{ signers: readonly string[] }>(),
+  },
   'threshold/other-pairing': {
     http: 409,
     what: 'A participant uses another pairing with this node than this node has.',
@@ -142,8 +154,8 @@ export const thresholdErrors = {
   },
   'threshold/bad-signature': {
     http: 500,
-    what: 'All signature shares verify and the signature does not: the public data of the key is inconsistent.',
-    todo: 'The record of the key is damaged; compare it with the records of the other nodes.',
+    what: 'The signature shares make no valid signature, and no signer can be named for it.',
+    todo: 'With an ECDSA key one of the signers cheats: sign with other nodes. With a FROST key the record of the key is damaged: compare it with the records of the other nodes.',
     facts: facts<{ scheme: string }>(),
   },
 } as const satisfies Record<string, Entry>;

@@ -97,6 +97,8 @@ export const requestShape = tagged('action', {
      * record, a holder to be learns it from here.
      */
     public: bytes(1, 2_048),
+    /** The key's own label, for the same reason. */
+    label,
     /** Names of the present holders that deal, sorted: exactly as many as the present threshold. */
     dealers: list(name, maxNodes, 2),
     /** Names of the new holders, sorted. */

@@ -106,6 +106,13 @@ export const sessionIdOf = (parts: {
     parts.presignature ?? new Uint8Array(0),
   );
 
+/**
+ * The id of a presignature, 32 bytes: the session that made it, and the confirmation that all signers broadcast in its last
+ * round.
+ */
+export const presignatureIdOf = (session: Uint8Array, confirmation: Uint8Array): Uint8Array =>
+  hashOf('symbolon/presignature/1', session, confirmation);
+
 /** A round message: signed by its sender's attested key; encrypted to its receiver's where it is pairwise. */
 export const envelopeShape = record({
   session: hash32,
@@ -152,6 +159,11 @@ export const sessionFinish = message(
   tagged('outcome', {
     /** The signature is verified under the group key; then the request is marked as done. */
     signed: { session: hash32, signature: bytes(64) },
+    /**
+     * Pairings or a presignature were made: the last round's broadcasts of the other participants. The node compares them
+     * with its own; then the request is marked as done.
+     */
+    done: { session: hash32, envelopes: list(envelopeShape, maxNodes, 1) },
     aborted: { session: hash32, code: text(64) },
   }),
 );
