@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { indices, runDkg } from '../test/threshold/run.ts';
+import { dealKey, indices } from '../test/threshold/run.ts';
 import { isSymbolonError, type ErrorCode } from '../wire/errors/index.ts';
 import { schemes } from '../wire/ids.ts';
 import {
@@ -11,7 +11,7 @@ import {
   wipeKeyShare,
   type KeyShare,
 } from './index.ts';
-import { suiteOf } from './scheme.ts';
+import { groupOf } from './scheme.ts';
 
 const refusedWith =
   (code: ErrorCode) =>
@@ -19,7 +19,7 @@ const refusedWith =
     isSymbolonError(error, code);
 
 for (const scheme of schemes) {
-  const { shares } = runDkg({ scheme, threshold: 2, participants: [1, 2, 5], seed: `share/${scheme}` });
+  const shares = dealKey({ scheme, threshold: 2, participants: [1, 2, 5], seed: `share/${scheme}` });
   const share = shares.get(5);
   assert.ok(share !== undefined);
   const key = share.public;
@@ -83,7 +83,7 @@ for (const scheme of schemes) {
   });
 
   test(`T29: ${scheme}: a share is held against its verifying share`, () => {
-    const { group } = suiteOf(scheme);
+    const group = groupOf(scheme);
     checkKeyShare(share);
     const secrets = [
       new Uint8Array(32),
@@ -112,7 +112,7 @@ for (const scheme of schemes) {
 }
 
 test('public data for 32 participants is within its cap', () => {
-  const { shares } = runDkg({
+  const shares = dealKey({
     scheme: 'frost-secp256k1-tr',
     threshold: 2,
     participants: indices(3),

@@ -6,7 +6,8 @@ import { SymbolonError } from '../wire/errors/index.ts';
 import { hash32, schemes, type Scheme } from '../wire/ids.ts';
 import { maxNodes } from '../wire/limits.ts';
 import { bytes, list, message, oneOf, record, uint } from '../wire/shape.ts';
-import { suiteOf } from './scheme.ts';
+import type { SecretScalar } from './group/group.ts';
+import { groupOf } from './scheme.ts';
 
 /** The generation of a key that was just made. Each refresh adds one. */
 export const firstGeneration = 1;
@@ -20,7 +21,7 @@ export interface KeyPublic {
   readonly participants: readonly number[];
   /** Generation of the shares, from 1. Shares of two generations never sign together (T20). */
   readonly generation: number;
-  /** The joint public key, untweaked: 32 bytes (Ed25519) or 33 (secp256k1, compressed). */
+  /** The joint public key, untweaked: 32 bytes (Ed25519) or 33 (secp256k1 and P-256, compressed). */
   readonly groupPublicKey: Uint8Array;
   /** The public counterpart of each participant's share, by index, in the same encoding. */
   readonly verifyingShares: ReadonlyMap<number, Uint8Array>;
@@ -115,7 +116,7 @@ export function checkParticipants(participants: readonly number[], threshold: nu
 
 function checkKeyPublic(key: KeyPublic): void {
   checkParticipants(key.participants, key.threshold);
-  const size = suiteOf(key.scheme).group.elementBytes;
+  const size = groupOf(key.scheme).elementBytes;
   const sizesFit = [key.groupPublicKey, ...key.verifyingShares.values()].every((raw) => raw.length === size);
   if (!sizesFit) {
     throw badParameters('a point has not the size of the scheme');
@@ -143,32 +144,31 @@ export function verifyingShareOf(key: KeyPublic, index: number): Uint8Array {
  * @throws SymbolonError `threshold/share-mismatch`.
  */
 export function checkKeyShare(share: KeyShare): void {
-  const { group } = suiteOf(share.public.scheme);
+  const group = groupOf(share.public.scheme);
   const wanted = share.public.verifyingShares.get(share.index);
-  const secret = group.decodeScalar(share.secret);
   const fits =
     wanted !== undefined &&
-    secret !== undefined &&
-    secret !== 0n &&
-    Buffer.compare(group.encode(group.baseProduct(secret)), wanted) === 0;
+    group.scalars.isCanonical(share.secret) &&
+    !group.scalars.isZero(share.secret) &&
+    Buffer.compare(group.encode(group.baseProduct(share.secret)), wanted) === 0;
   if (!fits) {
     throw new SymbolonError('threshold/share-mismatch', { index: share.index });
   }
 }
 
 /**
- * The secret of a share as a scalar that is not zero.
+ * The secret of a share, checked to be a scalar that is not zero. It is the share's own array, not a copy.
  * @throws SymbolonError `threshold/state-used` where the share was wiped, `threshold/share-mismatch` where it is no scalar.
  */
-export function secretOf(share: KeyShare): bigint {
-  const secret = suiteOf(share.public.scheme).group.decodeScalar(share.secret);
-  if (secret === undefined) {
+export function secretOf(share: KeyShare): SecretScalar {
+  const { scalars } = groupOf(share.public.scheme);
+  if (!scalars.isCanonical(share.secret)) {
     throw new SymbolonError('threshold/share-mismatch', { index: share.index });
   }
-  if (secret === 0n) {
+  if (scalars.isZero(share.secret)) {
     throw new SymbolonError('threshold/state-used', { what: 'key share' });
   }
-  return secret;
+  return share.secret;
 }
 
 /** Overwrites the secret of a share. */

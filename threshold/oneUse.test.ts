@@ -50,9 +50,10 @@ test('given a key generation, when a round is over, then what it needs no more i
   assert.ok(first.content.coefficients.every(allZero));
 
   const third = opened(second.state, () => undefined);
-  assert.ok(!allZero(third.content.ownShare));
+  const { ownShare } = third.content;
+  assert.ok(ownShare !== undefined && !allZero(ownShare));
   assert.throws(() => dkgRound3(third.holder, new Map(), new Map()));
-  assert.ok(allZero(third.content.ownShare));
+  assert.ok(allZero(ownShare));
 
   const refused = opened(make(1).state, () => undefined);
   assert.throws(() => dkgRound2(refused.holder, new Map()));
@@ -77,7 +78,14 @@ test('T12: given nonces, when they have signed or were refused, then they are ze
       [2, refused ? new Uint8Array() : other.commitment],
     ]);
     const sign = (): Uint8Array =>
-      signShare({ share: one, nonces: holder, commitments, message: new Uint8Array(4), tweak: 'none' });
+      signShare({
+        share: one,
+        nonces: holder,
+        commitments,
+        message: new Uint8Array(4),
+        tweak: 'none',
+        path: [],
+      });
     if (refused) {
       assert.throws(sign);
     } else {

@@ -1,38 +1,37 @@
 /** Polynomials over the scalars, and their commitments: the arithmetic of Shamir and Feldman sharing. */
-import type { Element, Group } from './group/group.ts';
+import type { Element, Group, SecretScalar } from './group/group.ts';
 
-/** f(x) for the coefficients of f, constant term first. `x` is public, the coefficients may be secret. */
-export function evaluate(group: Group, coefficients: readonly bigint[], x: number): bigint {
-  const at = BigInt(x);
-  return coefficients.reduceRight((sum, coefficient) => group.reduce(sum * at + coefficient), 0n);
+/** f(x) for the secret coefficients of f, constant term first. `x` is public. The result is the caller's to wipe. */
+export function evaluate(group: Group, coefficients: readonly SecretScalar[], x: number): SecretScalar {
+  const at = group.encodeScalar(BigInt(x));
+  // Horner's rule; what lies between two steps is as secret as the coefficients.
+  return coefficients.reduceRight((sum, coefficient) => {
+    const product = group.scalars.multiply(sum, at);
+    const next = group.scalars.add(product, coefficient);
+    sum.fill(0);
+    product.fill(0);
+    return next;
+  }, new Uint8Array(32));
 }
 
-/** The commitment to f(x) for the commitments to the coefficients of f (Horner's rule; all public). */
+/** The commitment to f(x) for the commitments to the coefficients of f: the sum of x^k * A_k. All public. */
 export function evaluateInExponent(group: Group, commitments: readonly Element[], x: number): Element {
-  return commitments.reduceRight(
-    (sum, commitment) => group.add(smallProduct(group, sum, x), commitment),
-    group.identity,
+  let power = 1n;
+  return group.publicSum(
+    commitments.map((commitment) => {
+      const term = [commitment, power] as const;
+      power = group.reduce(power * BigInt(x));
+      return term;
+    }),
   );
 }
 
-/** A small public integer times an element: at most two additions for each bit of `n`. */
-function smallProduct(group: Group, element: Element, n: number): Element {
-  let out = group.identity;
-  for (let bit = 31 - Math.clz32(n); bit >= 0; bit -= 1) {
-    out = group.add(out, out);
-    if (((n >>> bit) & 1) === 1) {
-      out = group.add(out, element);
-    }
-  }
-  return out;
-}
-
 /**
- * RFC 9591 section 4.2: the Lagrange coefficient of `index` at zero, over the distinct non-zero `indices` that contain
- * it. All public.
+ * The Lagrange coefficient of `index` at the point `x`, over the distinct non-zero `indices` that contain it: the weight
+ * of f(index) in f(x). All public.
  * @throws TypeError where `indices` has zero, a repeated index, or not `index`: the callers have checked that.
  */
-export function lagrangeCoefficient(group: Group, indices: readonly number[], index: number): bigint {
+export function lagrangeAt(group: Group, indices: readonly number[], index: number, x: number): bigint {
   if (!indices.includes(index) || indices.includes(0) || new Set(indices).size !== indices.length) {
     throw new TypeError('interpolation over wrong indices');
   }
@@ -40,9 +39,16 @@ export function lagrangeCoefficient(group: Group, indices: readonly number[], in
   let denominator = 1n;
   for (const other of indices) {
     if (other !== index) {
-      numerator = group.reduce(numerator * BigInt(other));
-      denominator = group.reduce(denominator * BigInt(other - index));
+      numerator = group.reduce(numerator * BigInt(x - other));
+      denominator = group.reduce(denominator * BigInt(index - other));
     }
   }
   return group.reduce(numerator * group.publicInvert(denominator));
 }
+
+/**
+ * RFC 9591 section 4.2: the Lagrange coefficient of `index` at zero.
+ * @throws TypeError as {@link lagrangeAt}.
+ */
+export const lagrangeCoefficient = (group: Group, indices: readonly number[], index: number): bigint =>
+  lagrangeAt(group, indices, index, 0);

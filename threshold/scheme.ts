@@ -1,23 +1,27 @@
 /**
- * The two signature schemes as data: FROST(Ed25519, SHA-512) after RFC 9591 section 6.1, and FROST for BIP340
- * signatures over secp256k1, which follows RFC 9591 section 6.5 with the challenge of BIP340.
+ * The signature schemes as data: the group of each, and the ciphersuites of FROST: FROST(Ed25519, SHA-512) after RFC 9591
+ * section 6.1, and FROST for BIP340 signatures over secp256k1, which follows RFC 9591 section 6.5 with the challenge of
+ * BIP340.
  */
-import { createHash, createPublicKey, verify } from 'node:crypto';
-import { schnorr } from '@noble/curves/secp256k1.js';
-import { schemes, type Scheme } from '../wire/ids.ts';
+import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto';
+import { secp256k1 as nativeSecp256k1 } from '../native/curves.ts';
+import { SymbolonError } from '../wire/errors/index.ts';
+import { isEcdsa, schemes, type FrostScheme, type Scheme } from '../wire/ids.ts';
 import { ed25519Group } from './group/ed25519.ts';
-import type { Group } from './group/group.ts';
-import { integerOf } from './group/noble.ts';
+import type { Group, SecretScalar } from './group/group.ts';
+import { integerOf } from './group/integers.ts';
+import { p256Group } from './group/p256.ts';
 import { secp256k1Group } from './group/secp256k1.ts';
+import { Recent } from './recent.ts';
 
 /** A FROST ciphersuite (RFC 9591 section 6). */
 export interface Suite {
-  readonly scheme: Scheme;
+  readonly scheme: FrostScheme;
   readonly group: Group;
   /** H1: binding factors. */
   readonly bindingFactor: (...parts: Uint8Array[]) => bigint;
-  /** H3: nonces. */
-  readonly nonce: (...parts: Uint8Array[]) => bigint;
+  /** H3: nonces, which are secret. */
+  readonly nonce: (...parts: Uint8Array[]) => SecretScalar;
   /** H4: the message. */
   readonly hashMessage: (message: Uint8Array) => Uint8Array;
   /** H5: the list of commitments. */
@@ -51,7 +55,7 @@ function hashes(
   ) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
   return {
     bindingFactor: (...parts) => group.hashToScalar(rho, parts),
-    nonce: (...parts) => group.hashToScalar(nonce, parts),
+    nonce: (...parts) => group.hashToSecretScalar(nonce, parts),
     hashMessage: (message) => digest(algorithm, msg, [message]),
     hashCommitments: (...parts) => digest(algorithm, com, parts),
   };
@@ -69,18 +73,21 @@ const ed25519Suite: Suite = {
   verify: verifyEd25519,
 };
 
+const ed25519Keys = new Recent<{ readonly key: KeyObject | undefined }>(256);
+
 /**
  * RFC 8032 section 5.1.7 without the cofactor (OpenSSL checks S below the order and compares the bytes of R). The key
- * must be canonical and not of small order: a signature under such a key says nothing. Whether it is in the subgroup
- * was settled when the key was made.
+ * must be canonical and in the prime-order subgroup: a signature under a key of small order says nothing.
  */
 function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  if (ed25519Group.unsafeDecodeAnyOrder(publicKey) === undefined) {
-    return false;
-  }
   const x = Buffer.from(publicKey).toString('base64url');
-  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
-  return verify(null, message, key, signature);
+  const { key } = ed25519Keys.get(x, () => ({
+    key:
+      ed25519Group.decode(publicKey) === undefined
+        ? undefined
+        : createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' }),
+  }));
+  return key !== undefined && verify(null, message, key, signature);
 }
 
 /** BIP340 "Design": SHA-256 with a tag, its hash put twice in front. */
@@ -99,18 +106,37 @@ const taprootSuite: Suite = {
       integerOf(taggedHash('BIP0340/challenge', r.subarray(1), key.subarray(1), message), false),
     ),
   xOnly: true,
-  verify: (publicKey, message, signature) => schnorr.verify(signature, message, publicKey),
+  // BIP340 "Verification", by libsecp256k1.
+  verify: (publicKey, message, signature) => nativeSecp256k1().verifySchnorr(signature, message, publicKey),
 };
 
-const suites: Readonly<Record<Scheme, Suite>> = {
+const suites: Readonly<Record<FrostScheme, Suite>> = {
   'frost-ed25519': ed25519Suite,
   'frost-secp256k1-tr': taprootSuite,
 };
 
-/** The ciphersuite of a scheme. */
-export const suiteOf = (scheme: Scheme): Suite => suites[scheme];
+const groups: Readonly<Record<Scheme, Group>> = {
+  'frost-ed25519': ed25519Group,
+  'frost-secp256k1-tr': secp256k1Group,
+  'dkls23-secp256k1': secp256k1Group,
+  'dkls23-p256': p256Group,
+};
+
+/** The group that the keys of a scheme live in. */
+export const groupOf = (scheme: Scheme): Group => groups[scheme];
+
+/**
+ * The FROST ciphersuite of a scheme.
+ * @throws SymbolonError `threshold/bad-parameters` for a scheme of ECDSA: its keys never sign with FROST.
+ */
+export function suiteOf(scheme: Scheme): Suite {
+  if (isEcdsa(scheme)) {
+    throw new SymbolonError('threshold/bad-parameters', { reason: 'the scheme makes no Schnorr signatures' });
+  }
+  return suites[scheme];
+}
 
 /** The name of the arithmetic backend that runs for each scheme. A node reports it in its status. */
 export const backends: ReadonlyMap<Scheme, string> = new Map(
-  schemes.map((scheme) => [scheme, suiteOf(scheme).group.backend]),
+  schemes.map((scheme) => [scheme, groupOf(scheme).backend]),
 );

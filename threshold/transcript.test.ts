@@ -2,7 +2,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toHex } from '../wire/ids.ts';
 import { ed25519Group } from './group/ed25519.ts';
-import { chainCodeOf, confirmationOf, openingHash, proofChallenge, type DkgContext } from './transcript.ts';
+import {
+  chainCodeOf,
+  confirmationOf,
+  openingHash,
+  proofChallenge,
+  renewConfirmationOf,
+  renewOpeningHash,
+  repairConfirmationOf,
+  repairViewOf,
+  splitConfirmationOf,
+  type DkgContext,
+  type RenewContext,
+  type RepairContext,
+} from './transcript.ts';
 
 const bytes = (fill: number): Uint8Array => new Uint8Array(32).fill(fill);
 const context: DkgContext = {
@@ -28,6 +41,53 @@ const parts = {
 const proof = (one: DkgContext, party: number, coefficients: Uint8Array[], point: Uint8Array): string =>
   proofChallenge(ed25519Group, one, party, coefficients, point).toString(16);
 
+const renewal: RenewContext = {
+  kind: 'refresh',
+  scheme: 'frost-ed25519',
+  session: bytes(1),
+  present: bytes(7),
+  dealers: [1, 2],
+  participants: [1, 2, 12],
+  threshold: 2,
+  generation: 2,
+};
+const renewals: readonly RenewContext[] = [
+  renewal,
+  { ...renewal, kind: 'reshare' },
+  { ...renewal, scheme: 'frost-secp256k1-tr' },
+  { ...renewal, session: bytes(2) },
+  { ...renewal, present: bytes(8) },
+  { ...renewal, dealers: [1, 2, 12] },
+  { ...renewal, dealers: [1, 2, 1], participants: [2, 12] },
+  { ...renewal, participants: [1, 2] },
+  { ...renewal, threshold: 3 },
+  { ...renewal, generation: 3 },
+];
+const repair: RepairContext = {
+  scheme: 'frost-ed25519',
+  session: bytes(1),
+  present: bytes(7),
+  helpers: [1, 2],
+  lost: 3,
+};
+const repairs: readonly RepairContext[] = [
+  repair,
+  { ...repair, scheme: 'dkls23-p256' },
+  { ...repair, session: bytes(2) },
+  { ...repair, present: bytes(8) },
+  { ...repair, helpers: [1, 4] },
+  { ...repair, lost: 4 },
+];
+/** Parts of a confirmation that differ in one place each. */
+const otherParts = [
+  { generation: 2 },
+  { commitments: [bytes(2), bytes(1)] },
+  { commitments: [bytes(1)] },
+  { openings: [bytes(3), bytes(3)] },
+  { commitments: [bytes(1)], openings: [bytes(2), bytes(3), bytes(4)] },
+  { keyPublic: bytes(6) },
+].map((change) => ({ ...parts, ...change }));
+
 /** Hashes of inputs that differ in one part each, or in where one part ends and the next begins. */
 const different: Readonly<Record<string, readonly string[]>> = {
   opening: [
@@ -44,14 +104,7 @@ const different: Readonly<Record<string, readonly string[]>> = {
   ],
   confirmation: [
     ...contexts.map((one) => toHex(confirmationOf(one, parts))),
-    ...[
-      { generation: 2 },
-      { commitments: [bytes(2), bytes(1)] },
-      { commitments: [bytes(1)] },
-      { openings: [bytes(3), bytes(3)] },
-      { commitments: [bytes(1)], openings: [bytes(2), bytes(3), bytes(4)] },
-      { keyPublic: bytes(6) },
-    ].map((change) => toHex(confirmationOf(context, { ...parts, ...change }))),
+    ...otherParts.map((one) => toHex(confirmationOf(context, one))),
   ],
   proof: [
     ...contexts.map((one) => proof(one, 1, [bytes(1), bytes(2)], bytes(3))),
@@ -59,6 +112,30 @@ const different: Readonly<Record<string, readonly string[]>> = {
     proof(context, 1, [bytes(1), bytes(1)], bytes(3)),
     proof(context, 1, [bytes(1)], bytes(2)),
     proof(context, 1, [bytes(1), bytes(2)], bytes(4)),
+  ],
+  'opening of a renewal': [
+    ...renewals.map((one) => toHex(renewOpeningHash(one, 1, bytes(9)))),
+    toHex(renewOpeningHash(renewal, 2, bytes(9))),
+    toHex(renewOpeningHash(renewal, 1, bytes(8))),
+    toHex(openingHash(context, 1, bytes(9))),
+  ],
+  'confirmation of a renewal': [
+    ...renewals.map((one) => toHex(renewConfirmationOf(one, parts))),
+    ...otherParts.map((one) => toHex(renewConfirmationOf(renewal, one))),
+    toHex(confirmationOf(context, parts)),
+  ],
+  'view of a repair': [
+    ...repairs.map((one) => toHex(repairViewOf(one, [bytes(1), bytes(2)]))),
+    toHex(repairViewOf(repair, [bytes(2), bytes(1)])),
+    toHex(repairViewOf(repair, [Uint8Array.of(...bytes(1), ...bytes(2))])),
+    toHex(repairConfirmationOf(repair, bytes(1))),
+    toHex(repairConfirmationOf(repair, bytes(2))),
+  ],
+  'confirmation of a split key': [
+    toHex(splitConfirmationOf(bytes(1), bytes(2), bytes(3))),
+    toHex(splitConfirmationOf(bytes(2), bytes(2), bytes(3))),
+    toHex(splitConfirmationOf(bytes(1), bytes(3), bytes(3))),
+    toHex(splitConfirmationOf(bytes(1), bytes(2), bytes(4))),
   ],
 };
 for (const [what, hashes] of Object.entries(different)) {

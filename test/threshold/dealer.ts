@@ -5,7 +5,7 @@
 import type { Scheme } from '../../wire/ids.ts';
 import { dkgCommitment, dkgOpening, type DkgOpening } from '../../threshold/dkg/messages.ts';
 import { evaluate } from '../../threshold/polynomial.ts';
-import { suiteOf } from '../../threshold/scheme.ts';
+import { groupOf } from '../../threshold/scheme.ts';
 import { openingHash, proofChallenge } from '../../threshold/transcript.ts';
 import { insecureSeeded, sessionOf } from './run.ts';
 
@@ -39,13 +39,15 @@ export interface DealerOptions {
 /** Makes the messages of a dealer; without changes they are those of an honest party. */
 export function makeDealer(options: DealerOptions): Dealer {
   const { scheme, seed, participants, threshold, party } = options;
-  const { group } = suiteOf(scheme);
+  const group = groupOf(scheme);
   const random = insecureSeeded(`${seed}/dealer/${party}`);
   const context = { scheme, session: sessionOf(seed), participants, threshold };
-  const secrets = Array.from({ length: options.coefficients ?? threshold }, () => group.randomScalar(random));
+  const secrets = Array.from({ length: options.coefficients ?? threshold }, () =>
+    group.scalars.random(random),
+  );
   const honest = secrets.map((secret) => group.encode(group.baseProduct(secret)));
   const coefficients = options.points?.(honest) ?? honest;
-  const k = group.randomScalar(random);
+  const k = group.scalars.random(random);
   const proofPoint = group.encode(group.baseProduct(k));
   const { party: proofParty = party, ...rest } = options.proofFor ?? {};
   const challenge = proofChallenge(group, { ...context, ...rest }, proofParty, coefficients, proofPoint);
@@ -53,7 +55,10 @@ export function makeDealer(options: DealerOptions): Dealer {
     v: 1,
     coefficients,
     proofPoint,
-    proofScalar: group.encodeScalar(group.reduce(k + challenge * (secrets[0] ?? 0n))),
+    proofScalar: group.scalars.add(
+      k,
+      group.scalars.multiply(group.encodeScalar(challenge), secrets[0] ?? new Uint8Array(32)),
+    ),
     chainCode: random(32),
   };
   const fields = options.fields?.(made) ?? made;
@@ -63,7 +68,7 @@ export function makeDealer(options: DealerOptions): Dealer {
     commitment: dkgCommitment.encode({ v: 1, commitment: openingHash(context, party, opening) }),
     opening,
     fields,
-    shareFor: (to) => group.encodeScalar(evaluate(group, secrets, to)),
+    shareFor: (to) => evaluate(group, secrets, to),
   };
 }
 
@@ -81,7 +86,7 @@ export function badPoints(scheme: Scheme): readonly (readonly [string, Uint8Arra
       ]
     : [
         ['zeros', new Uint8Array(33)],
-        ['off the curve', hex(`02${'00'.repeat(31)}05`)],
+        ['off the curve', hex(`02${'00'.repeat(31)}${scheme === 'dkls23-p256' ? '01' : '05'}`)],
         ['not canonical', hex(`02${'ff'.repeat(32)}`)],
         ['wrong prefix', hex(`05${'11'.repeat(32)}`)],
         ['of the other curve', hex(`58${'66'.repeat(31)}`)],

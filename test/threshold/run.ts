@@ -7,11 +7,17 @@ import {
   dkgRound1,
   dkgRound2,
   dkgRound3,
+  firstGeneration,
   signShare,
+  type KeyPublic,
   type KeyShare,
   type Random,
+  type Run,
+  type RunResult,
   type Tweak,
 } from '../../threshold/index.ts';
+import { evaluate } from '../../threshold/polynomial.ts';
+import { groupOf } from '../../threshold/scheme.ts';
 
 /** Randomness that is the same on every run: SHA-256 of a seed and a counter. For tests only. */
 export function insecureSeeded(seed: string): Random {
@@ -107,6 +113,95 @@ export function runDkg(setting: DkgSetting): {
   return { shares, confirmations, traffic: { commitments, openings, pairwise } };
 }
 
+/**
+ * A key of a dealer that everybody trusts: for tests of what comes after key generation. `secret` is the constant term, 32
+ * bytes; a random one unless told.
+ */
+export function dealKey(setting: {
+  readonly scheme: Scheme;
+  readonly threshold: number;
+  readonly participants: readonly number[];
+  readonly seed: string;
+  readonly secret?: Uint8Array;
+}): Map<number, KeyShare> {
+  const { scheme, threshold, participants, seed } = setting;
+  const group = groupOf(scheme);
+  const random = insecureSeeded(`${seed}/dealt/${scheme}`);
+  const coefficients = Array.from({ length: threshold }, () => group.scalars.random(random));
+  if (setting.secret !== undefined) {
+    coefficients[0] = setting.secret.slice();
+  }
+  const secrets = new Map(participants.map((index) => [index, evaluate(group, coefficients, index)]));
+  const key: KeyPublic = {
+    scheme,
+    threshold,
+    participants: [...participants],
+    generation: firstGeneration,
+    groupPublicKey: group.encode(group.baseProduct(coefficients[0] ?? new Uint8Array(32))),
+    verifyingShares: new Map(
+      [...secrets].map(([index, secret]) => [index, group.encode(group.baseProduct(secret))]),
+    ),
+    chainCode: random(32),
+  };
+  return new Map([...secrets].map(([index, secret]) => [index, { public: key, index, secret }]));
+}
+
+/** What is about to reach one party: a test may change the maps. */
+export interface Delivery {
+  /** The round that takes these messages, from 2. */
+  readonly round: number;
+  readonly receiver: number;
+  readonly broadcasts: Map<number, Uint8Array>;
+  readonly pairwise: Map<number, Uint8Array>;
+}
+
+/** What runs sent, by round (the first at 0) and sender, and what came out of each. */
+export interface Driven {
+  readonly broadcasts: readonly ReadonlyMap<number, Uint8Array>[];
+  readonly pairwise: readonly ReadonlyMap<number, ReadonlyMap<number, Uint8Array>>[];
+  readonly results: ReadonlyMap<number, RunResult>;
+}
+
+/** Drives the runs of all parties, by index, from the first round to the last. Errors of a step come out as they are. */
+export function driveRuns(
+  runs: ReadonlyMap<number, Run>,
+  onDelivery: (delivery: Delivery) => void = () => undefined,
+): Driven {
+  const rounds = Math.max(...[...runs.values()].map((run) => run.rounds));
+  const broadcasts: Map<number, Uint8Array>[] = [];
+  const pairwise: Map<number, ReadonlyMap<number, Uint8Array>>[] = [];
+  for (let round = 1; round <= rounds; round += 1) {
+    const sent = new Map<number, Uint8Array>();
+    const dealt = new Map<number, ReadonlyMap<number, Uint8Array>>();
+    for (const [receiver, run] of runs) {
+      const delivery: Delivery = {
+        round,
+        receiver,
+        broadcasts: without(broadcasts.at(-1) ?? new Map<number, Uint8Array>(), receiver),
+        pairwise: new Map(
+          [...(pairwise.at(-1) ?? [])].flatMap(([from, all]) => {
+            const message = all.get(receiver);
+            return message === undefined ? [] : [[from, message.slice()] as const];
+          }),
+        ),
+      };
+      if (round > 1) {
+        onDelivery(delivery);
+      }
+      const output = run.step(round, delivery);
+      sent.set(receiver, output.broadcast);
+      dealt.set(receiver, output.pairwise);
+    }
+    broadcasts.push(sent);
+    pairwise.push(dealt);
+  }
+  return {
+    broadcasts,
+    pairwise,
+    results: new Map([...runs].map(([index, run]) => [index, run.takeResult()])),
+  };
+}
+
 /** What signers send, and what came of it. */
 export interface SigningRun {
   readonly commitments: Map<number, Uint8Array>;
@@ -120,6 +215,7 @@ export function runSign(
   message: Uint8Array,
   tweak: Tweak,
   seed: string,
+  path: readonly number[] = [],
 ): SigningRun {
   const first = signers.map((share) => ({
     share,
@@ -129,7 +225,7 @@ export function runSign(
   const signatureShares = new Map(
     first.map(({ share, nonces }) => [
       share.index,
-      signShare({ share, nonces, commitments, message, tweak }),
+      signShare({ share, nonces, commitments, message, tweak, path }),
     ]),
   );
   const [some] = signers;
@@ -139,6 +235,6 @@ export function runSign(
   return {
     commitments,
     signatureShares,
-    signature: aggregate({ public: some.public, commitments, shares: signatureShares, message, tweak }),
+    signature: aggregate({ public: some.public, commitments, shares: signatureShares, message, tweak, path }),
   };
 }

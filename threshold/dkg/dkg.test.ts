@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
+import { joinedKey } from '../../test/threshold/joined.ts';
 import { indices, insecureSeeded, runDkg, sessionOf } from '../../test/threshold/run.ts';
 import { isSymbolonError, type ErrorCode } from '../../wire/errors/index.ts';
 import { schemes, toHex } from '../../wire/ids.ts';
@@ -14,8 +15,7 @@ import {
   wipe,
   wipeKeyShare,
 } from '../index.ts';
-import { lagrangeCoefficient } from '../polynomial.ts';
-import { suiteOf } from '../scheme.ts';
+import { groupOf } from '../scheme.ts';
 
 const refusedWith =
   (code: ErrorCode) =>
@@ -23,7 +23,6 @@ const refusedWith =
     isSymbolonError(error, code);
 
 for (const scheme of schemes) {
-  const { group } = suiteOf(scheme);
   const options = {
     scheme,
     session: sessionOf('one'),
@@ -55,13 +54,8 @@ for (const scheme of schemes) {
 
   test(`${scheme}: any t shares give the secret of the joint key, and t - 1 do not`, () => {
     const { shares } = runDkg({ scheme, threshold: 3, participants: indices(4), seed: 'b' });
-    const joined = (set: readonly number[]): string => {
-      const secret = set.reduce((sum, index) => {
-        const share = group.decodeScalar(shares.get(index)?.secret ?? new Uint8Array()) ?? 0n;
-        return sum + share * lagrangeCoefficient(group, set, index);
-      }, 0n);
-      return toHex(group.encode(group.baseProduct(group.reduce(secret))));
-    };
+    const joined = (set: readonly number[]): string =>
+      joinedKey(set.flatMap((index) => shares.get(index) ?? []));
     const wanted = toHex(shares.get(1)?.public.groupPublicKey ?? new Uint8Array());
     assert.equal(joined([1, 2, 3]), wanted);
     assert.equal(joined([4, 2, 1]), wanted);
@@ -182,14 +176,15 @@ test('round 1 refuses a source of randomness that gives another number of bytes'
 });
 
 for (const scheme of schemes) {
-  const { group } = suiteOf(scheme);
+  const group = groupOf(scheme);
   const wide = (scalar: bigint): Uint8Array => {
     const [raw, zeros] = [group.encodeScalar(group.reduce(scalar)), new Uint8Array(16)];
     return scheme === 'frost-ed25519' ? Uint8Array.of(...raw, ...zeros) : Uint8Array.of(...zeros, ...raw);
   };
   const seed = `degenerate/${scheme}`;
   const drawn = insecureSeeded(`${seed}/1`);
-  const [a0, a1, other] = [group.randomScalar(drawn), group.randomScalar(drawn), 7n];
+  const draw = (): bigint => group.decodeScalar(group.scalars.random(drawn)) ?? 0n;
+  const [a0, a1, other] = [draw(), draw(), 7n];
   // What no party can know of another: here one draws coefficients that cancel the other's out.
   for (const [what, first, second] of [
     ['key is the identity', -a0, other],

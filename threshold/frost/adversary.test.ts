@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { badPoints, flipped } from '../../test/threshold/dealer.ts';
-import { indices, insecureSeeded, runDkg } from '../../test/threshold/run.ts';
+import { dealKey, indices, insecureSeeded } from '../../test/threshold/run.ts';
 import { isSymbolonError, type ErrorCode } from '../../wire/errors/index.ts';
-import type { Scheme } from '../../wire/ids.ts';
+import type { FrostScheme } from '../../wire/ids.ts';
 import {
   aggregate,
   commit,
@@ -31,6 +31,7 @@ interface Changes {
   /** What signer 3 signs instead. */
   readonly messageOfThree?: Uint8Array;
   readonly tweakOfThree?: Tweak;
+  readonly pathOfThree?: readonly number[];
 }
 
 const named =
@@ -52,16 +53,18 @@ const noBytes = new Uint8Array();
 const message = new Uint8Array(32).fill(3);
 const set = [1, 2, 3];
 
-const settings: readonly (readonly [Scheme, Tweak])[] = [
-  ['frost-ed25519', 'none'],
-  ['frost-secp256k1-tr', 'none'],
-  ['frost-secp256k1-tr', 'bip341'],
+const settings: readonly (readonly [FrostScheme, Tweak, readonly number[]])[] = [
+  ['frost-ed25519', 'none', []],
+  ['frost-ed25519', 'none', [44, 0]],
+  ['frost-secp256k1-tr', 'none', []],
+  ['frost-secp256k1-tr', 'bip341', []],
+  ['frost-secp256k1-tr', 'bip341', [86, 0, 7]],
 ];
 
-for (const [scheme, tweak] of settings) {
+for (const [scheme, tweak, path] of settings) {
   const { group } = suiteOf(scheme);
-  const label = `${scheme} ${tweak}`;
-  const { shares: keys } = runDkg({ scheme, threshold: 2, participants: indices(4), seed: label });
+  const label = `${scheme} ${tweak} /${path.join('/')}`;
+  const keys = dealKey({ scheme, threshold: 2, participants: indices(4), seed: label });
   const keyOf = (index: number): KeyShare => {
     const share = keys.get(index);
     assert.ok(share !== undefined);
@@ -95,6 +98,7 @@ for (const [scheme, tweak] of settings) {
               commitments: share.index === 1 ? seenByOne : commitments,
               message: cheats ? (changes.messageOfThree ?? message) : message,
               tweak: cheats ? (changes.tweakOfThree ?? tweak) : tweak,
+              path: cheats ? (changes.pathOfThree ?? path) : path,
             }),
           ] as const,
         ];
@@ -102,8 +106,8 @@ for (const [scheme, tweak] of settings) {
     );
     changes.shares?.(shares);
     changes.aggregated?.(commitments);
-    const signature = aggregate({ public: key, commitments, shares, message, tweak });
-    assert.ok(verifySignature(scheme, publicKeyOf(key, tweak), message, signature));
+    const signature = aggregate({ public: key, commitments, shares, message, tweak, path });
+    assert.ok(verifySignature(scheme, publicKeyOf(key, tweak, path), message, signature));
     return signature;
   };
   const field = (raw: Uint8Array): ReturnType<typeof frostCommitment.decode> => frostCommitment.decode(raw);
@@ -167,6 +171,11 @@ for (const [scheme, tweak] of settings) {
   });
   test(`${label}: a signer that signs another message is named`, () => {
     assert.throws(() => sign({ messageOfThree: new Uint8Array(32) }), cheaters(3));
+  });
+  test(`T18: ${label}: a signer that signs under another path is named`, () => {
+    for (const pathOfThree of [[...path, 0], [1]]) {
+      assert.throws(() => sign({ pathOfThree }), cheaters(3));
+    }
   });
   if (scheme === 'frost-secp256k1-tr') {
     test(`${label}: a signer that signs under the other tweak is named`, () => {
@@ -270,7 +279,7 @@ for (const [scheme, tweak] of settings) {
   });
 
   test(`${label}: a wrong group key with right shares is no cheater's fault, and no signature`, () => {
-    const other = runDkg({ scheme, threshold: 2, participants: indices(4), seed: 'another' }).shares.get(1);
+    const other = dealKey({ scheme, threshold: 2, participants: indices(4), seed: 'another' }).get(1);
     assert.ok(other !== undefined);
     const damaged = decodeKeyPublic(encodeKeyPublic({ ...key, groupPublicKey: other.public.groupPublicKey }));
     const shares = set.map((index): KeyShare => ({ ...keyOf(index), public: damaged }));
@@ -282,11 +291,11 @@ for (const [scheme, tweak] of settings) {
     const signed = new Map(
       first.map(({ share, nonces }) => [
         share.index,
-        signShare({ share, nonces, commitments, message, tweak }),
+        signShare({ share, nonces, commitments, message, tweak, path }),
       ]),
     );
     assert.throws(
-      () => aggregate({ public: damaged, commitments, shares: signed, message, tweak }),
+      () => aggregate({ public: damaged, commitments, shares: signed, message, tweak, path }),
       (error) => isSymbolonError(error, 'threshold/bad-signature'),
     );
   });

@@ -1,9 +1,9 @@
 /** Aggregation (RFC 9591 section 5.3): shares in, a verified signature out, or the names of the cheaters. */
 import { SymbolonError } from '../../wire/errors/index.ts';
 import type { KeyPublic } from '../keyShare.ts';
+import { publicKeyOf } from '../publicKey.ts';
 import { oneFromEach } from '../received.ts';
 import { openSession, type SigningInput } from './session.ts';
-import { publicKeyOf } from './signingKey.ts';
 import { verifyShare, verifySignature } from './verify.ts';
 
 /** What a signature is put together from: public data only. */
@@ -24,6 +24,7 @@ export function aggregate(opts: AggregateOptions): Uint8Array {
   const session = openSession(key, input);
   const { group, scheme, xOnly } = session.suite;
   const parties = session.signers.map(({ party }) => party);
+  // Check 21.
   const given = oneFromEach(parties, shares, 'signature share');
 
   // A share that is no scalar counts as zero here: the sum then fails, and the share is named below.
@@ -32,9 +33,13 @@ export function aggregate(opts: AggregateOptions): Uint8Array {
   const signature = new Uint8Array(64);
   signature.set(xOnly ? session.r.subarray(1) : session.r);
   signature.set(group.encodeScalar(z), 32);
-  if (allDecode && verifySignature(scheme, publicKeyOf(key, input.tweak), input.message, signature)) {
+  if (
+    allDecode &&
+    verifySignature(scheme, publicKeyOf(key, input.tweak, input.path), input.message, signature)
+  ) {
     return signature;
   }
+  // Check 22: who is to blame.
   const cheaters = given.filter(([party, raw]) => !verifyShare(session, key, party, raw));
   if (cheaters.length > 0) {
     throw new SymbolonError('threshold/bad-signature-shares', {

@@ -4,9 +4,9 @@ import { inspect } from 'node:util';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { schnorr } from '@noble/curves/secp256k1.js';
 import fc from 'fast-check';
-import { indices, insecureSeeded, runDkg, runSign } from '../../test/threshold/run.ts';
+import { dealKey, indices, insecureSeeded, runDkg, runSign } from '../../test/threshold/run.ts';
 import { isSymbolonError, type ErrorCode } from '../../wire/errors/index.ts';
-import { schemes, toHex, type Scheme } from '../../wire/ids.ts';
+import { frostSchemes, toHex, type FrostScheme } from '../../wire/ids.ts';
 import {
   aggregate,
   commit,
@@ -24,13 +24,13 @@ const refusedWith =
   (error: unknown): boolean =>
     isSymbolonError(error, code);
 const message = new Uint8Array(32).fill(0x5a);
-const tweaksOf = (scheme: Scheme): readonly Tweak[] =>
+const tweaksOf = (scheme: FrostScheme): readonly Tweak[] =>
   scheme === 'frost-ed25519' ? ['none'] : ['none', 'bip341'];
-const plainVerify = (scheme: Scheme, key: Uint8Array, signature: Uint8Array, m = message): boolean =>
+const plainVerify = (scheme: FrostScheme, key: Uint8Array, signature: Uint8Array, m = message): boolean =>
   scheme === 'frost-ed25519' ? ed25519.verify(signature, m, key) : schnorr.verify(signature, m, key);
 
-for (const scheme of schemes) {
-  const { shares } = runDkg({ scheme, threshold: 2, participants: indices(3), seed: `frost/${scheme}` });
+for (const scheme of frostSchemes) {
+  const shares = dealKey({ scheme, threshold: 2, participants: indices(3), seed: `frost/${scheme}` });
   const shareOf = (index: number): KeyShare => {
     const share = shares.get(index);
     assert.ok(share !== undefined);
@@ -71,7 +71,7 @@ for (const scheme of schemes) {
 
   test(`${scheme}: T12: nonces serve once, after a success and after a refusal`, () => {
     const { nonces, commitments } = first('once');
-    const input = { share: one, nonces, commitments, message, tweak: 'none' as const };
+    const input = { share: one, nonces, commitments, message, tweak: 'none' as const, path: [] };
     assert.equal(signShare(input).length, 32);
     assert.throws(() => signShare(input), refusedWith('threshold/state-used'));
     assert.throws(
@@ -93,7 +93,7 @@ for (const scheme of schemes) {
     const clone = structuredClone(nonces);
     assert.equal(JSON.stringify(clone), '{}');
     assert.throws(() =>
-      signShare({ share: one, nonces: clone, commitments: new Map(), message, tweak: 'none' }),
+      signShare({ share: one, nonces: clone, commitments: new Map(), message, tweak: 'none', path: [] }),
     );
   });
 
@@ -101,19 +101,19 @@ for (const scheme of schemes) {
     const { nonces, commitments } = first('wiped');
     wipe(nonces);
     assert.throws(
-      () => signShare({ share: one, nonces, commitments, message, tweak: 'none' }),
+      () => signShare({ share: one, nonces, commitments, message, tweak: 'none', path: [] }),
       refusedWith('threshold/state-used'),
     );
   });
 
   test(`${scheme}: T12: nonces serve only the share that they were made for`, () => {
-    const other = runDkg({ scheme, threshold: 2, participants: indices(3), seed: 'other key' }).shares.get(1);
+    const other = dealKey({ scheme, threshold: 2, participants: indices(3), seed: 'other key' }).get(1);
     assert.ok(other !== undefined);
     const renewed: KeyShare = { ...one, public: { ...one.public, generation: 2 } };
     for (const share of [other, renewed, three]) {
       const { nonces, commitments } = first('foreign');
       assert.throws(
-        () => signShare({ share, nonces, commitments, message, tweak: 'none' }),
+        () => signShare({ share, nonces, commitments, message, tweak: 'none', path: [] }),
         refusedWith('threshold/foreign-nonces'),
       );
     }
@@ -154,7 +154,7 @@ for (const scheme of schemes) {
     );
     // Not `share-mismatch`: that would send the operator to the backups for a share that was only put away.
     assert.throws(
-      () => signShare({ share, nonces, commitments, message, tweak: 'none' }),
+      () => signShare({ share, nonces, commitments, message, tweak: 'none', path: [] }),
       (error) => isSymbolonError(error, 'threshold/state-used') && error.facts.what === 'key share',
     );
   });
@@ -201,21 +201,21 @@ for (const scheme of schemes) {
       [3, other.commitment],
     ]);
     assert.throws(
-      () => signShare({ share: one, nonces: own.nonces, commitments, message, tweak: 'none' }),
+      () => signShare({ share: one, nonces: own.nonces, commitments, message, tweak: 'none', path: [] }),
       (error) => isSymbolonError(error, 'threshold/wrong-generation') && error.facts.party === 3,
     );
   });
 }
 
 test('Ed25519 has no taproot tweak', () => {
-  const { shares } = runDkg({ scheme: 'frost-ed25519', threshold: 2, participants: [1, 2], seed: 'tweak' });
+  const shares = dealKey({ scheme: 'frost-ed25519', threshold: 2, participants: [1, 2], seed: 'tweak' });
   const share = shares.get(1);
   assert.ok(share !== undefined);
   assert.throws(() => publicKeyOf(share.public, 'bip341'), refusedWith('threshold/bad-parameters'));
 });
 
 test('a taproot key-path spend signs exactly 32 bytes; a BIP340 message may have any length', () => {
-  const { shares } = runDkg({
+  const shares = dealKey({
     scheme: 'frost-secp256k1-tr',
     threshold: 2,
     participants: [1, 2],
@@ -235,7 +235,7 @@ test('a taproot key-path spend signs exactly 32 bytes; a BIP340 message may have
 test('BIP340 and BIP341 hold for all parities of the joint key, the output key and R', () => {
   const seen = new Set<string>();
   for (let i = 0; i < 12; i += 1) {
-    const { shares } = runDkg({
+    const shares = dealKey({
       scheme: 'frost-secp256k1-tr',
       threshold: 2,
       participants: [1, 2],
@@ -265,7 +265,7 @@ test('signatures under Ed25519 keys of small order are refused, which plain veri
 test('thresholds up to 7 of 10: any set of t signs, whatever the order of its messages', () => {
   fc.assert(
     fc.property(
-      fc.constantFrom(...schemes),
+      fc.constantFrom(...frostSchemes),
       fc.integer({ min: 2, max: 7 }).chain((t) =>
         fc.tuple(fc.constant(t), fc.integer({ min: t, max: 10 })).chain(([threshold, n]) =>
           fc.record({
@@ -277,25 +277,33 @@ test('thresholds up to 7 of 10: any set of t signs, whatever the order of its me
       ),
       fc.uint8Array({ minLength: 32, maxLength: 32 }),
       fc.string({ maxLength: 8 }),
-      (scheme, { threshold, n, set }, m, seed) => {
+      fc.array(fc.nat({ max: 0x7fff_ffff }), { maxLength: 4 }),
+      (scheme, { threshold, n, set }, m, seed, path) => {
         const { shares, confirmations } = runDkg({ scheme, threshold, participants: indices(n), seed });
         assert.equal(new Set([...confirmations.values()].map(toHex)).size, 1);
         const signers = set.flatMap((index) => shares.get(index) ?? []);
         for (const tweak of tweaksOf(scheme)) {
-          const { signature, commitments, signatureShares } = runSign(signers, m, tweak, seed);
+          const { signature, commitments, signatureShares } = runSign(signers, m, tweak, seed, path);
           const [one] = signers;
           assert.ok(one !== undefined);
-          assert.ok(plainVerify(scheme, publicKeyOf(one.public, tweak), signature, m));
+          assert.ok(plainVerify(scheme, publicKeyOf(one.public, tweak, path), signature, m));
           // One fewer than the threshold, and the aggregator refuses before it looks at a share.
           const few = new Map([...commitments].slice(0, threshold - 1));
           assert.throws(
             () =>
-              aggregate({ public: one.public, commitments: few, shares: signatureShares, message: m, tweak }),
+              aggregate({
+                public: one.public,
+                commitments: few,
+                shares: signatureShares,
+                message: m,
+                tweak,
+                path,
+              }),
             refusedWith('threshold/bad-parameters'),
           );
         }
       },
     ),
-    { numRuns: Number(process.env['SYMBOLON_PROPERTY_RUNS'] ?? 3) },
+    { numRuns: Number(process.env['SYMBOLON_PROPERTY_RUNS'] ?? 8) },
   );
 });

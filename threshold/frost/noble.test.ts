@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import type { FROST, FrostPublic, FrostSecret, NonceCommitments } from '@noble/curves/abstract/frost.js';
 import { ed25519, ed25519_FROST as nobleEd25519 } from '@noble/curves/ed25519.js';
 import { __TEST as nobleTaproot, schnorr, schnorr_FROST as nobleSchnorr } from '@noble/curves/secp256k1.js';
-import { indices, insecureSeeded, runDkg } from '../../test/threshold/run.ts';
-import type { Scheme } from '../../wire/ids.ts';
+import { dealKey, indices, insecureSeeded, runDkg } from '../../test/threshold/run.ts';
+import type { FrostScheme } from '../../wire/ids.ts';
 import {
   aggregate,
   checkKeyShare,
@@ -20,7 +20,7 @@ import type { KeyPublic, KeyShare, Tweak } from '../index.ts';
 const message = new Uint8Array(32).map((_, i) => i);
 
 interface Setting {
-  readonly scheme: Scheme;
+  readonly scheme: FrostScheme;
   readonly frost: FROST;
   readonly tweak: Tweak;
 }
@@ -105,10 +105,10 @@ function signTogether(setting: Setting, ours: KeyShare, theirs: KeyShare, seed: 
   ]);
   const list = [nobleCommitment(setting, ours.index, mine.commitment), other.commitments];
   const shares = new Map([
-    [ours.index, signShare({ share: ours, nonces: mine.nonces, commitments, message, tweak })],
+    [ours.index, signShare({ share: ours, nonces: mine.nonces, commitments, message, tweak, path: [] })],
     [theirs.index, frost.signShare(foreign.secret, foreign.pub, other.nonces, list, message)],
   ]);
-  const signature = aggregate({ public: ours.public, commitments, shares, message, tweak });
+  const signature = aggregate({ public: ours.public, commitments, shares, message, tweak, path: [] });
   const byNoble = frost.aggregate(
     foreign.pub,
     list,
@@ -191,7 +191,7 @@ test("given noble's key generation with its taproot tweak, when we sign without 
 
 test('the BIP341 output key is the one that noble forms', () => {
   for (let i = 0; i < 6; i += 1) {
-    const { shares } = runDkg({
+    const shares = dealKey({
       scheme: 'frost-secp256k1-tr',
       threshold: 2,
       participants: [1, 2],

@@ -1,6 +1,6 @@
 /** Signing, round 1 (RFC 9591 section 5.1): two nonces, used once, and the commitments to them. */
-import type { Element, Random } from '../group/group.ts';
-import { draw } from '../group/noble.ts';
+import type { Element, Random, SecretScalar } from '../group/group.ts';
+import { draw } from '../group/integers.ts';
 import { secretOf, type KeyShare } from '../keyShare.ts';
 import { OneUse } from '../oneUse.ts';
 import { suiteOf, type Suite } from '../scheme.ts';
@@ -13,8 +13,8 @@ export interface NoncesContent {
   readonly generation: number;
   readonly index: number;
   /** d_i and e_i, 32 bytes each. */
-  readonly hiding: Uint8Array;
-  readonly binding: Uint8Array;
+  readonly hiding: SecretScalar;
+  readonly binding: SecretScalar;
   readonly points: { readonly hiding: Element; readonly binding: Element };
   /** The broadcast that was made of them. */
   readonly commitment: Uint8Array;
@@ -37,9 +37,9 @@ export function commit(opts: { readonly share: KeyShare; readonly random: Random
   const { groupPublicKey, generation, scheme } = share.public;
   const suite = suiteOf(scheme);
   const { group } = suite;
-  secretOf(share);
-  const hiding = makeNonce(suite, share.secret, random);
-  const binding = makeNonce(suite, share.secret, random);
+  const secret = secretOf(share);
+  const hiding = makeNonce(suite, secret, random);
+  const binding = makeNonce(suite, secret, random);
   const points = { hiding: group.baseProduct(hiding), binding: group.baseProduct(binding) };
   const [hidingRaw = new Uint8Array(), bindingRaw = new Uint8Array()] = group.encodeAll([
     points.hiding,
@@ -50,8 +50,8 @@ export function commit(opts: { readonly share: KeyShare; readonly random: Random
     groupPublicKey: groupPublicKey.slice(),
     generation,
     index: share.index,
-    hiding: group.encodeScalar(hiding),
-    binding: group.encodeScalar(binding),
+    hiding,
+    binding,
     points,
     commitment,
   };
@@ -62,13 +62,13 @@ export function commit(opts: { readonly share: KeyShare; readonly random: Random
  * RFC 9591 section 4.1 `nonce_generate`: H3(32 random bytes || share). The share hedges against a weak source; nonces
  * are never a function of the share alone, so that a clone or a restored machine does not repeat one.
  */
-function makeNonce(suite: Suite, secret: Uint8Array, random: Random): bigint {
+function makeNonce(suite: Suite, secret: SecretScalar, random: Random): SecretScalar {
   for (;;) {
     const fresh = draw(random, 32);
     const nonce = suite.nonce(fresh, secret);
     fresh.fill(0);
     // A zero nonce would commit to the identity, which has no encoding (section 3.1); it has probability 2^-252.
-    if (nonce !== 0n) {
+    if (!suite.group.scalars.isZero(nonce)) {
       return nonce;
     }
   }

@@ -14,6 +14,8 @@ export interface SigningInput {
   readonly commitments: ReadonlyMap<number, Uint8Array>;
   readonly message: Uint8Array;
   readonly tweak: Tweak;
+  /** Derivation path of the key that signs under the key of the shares; empty for that key itself. */
+  readonly path: readonly number[];
 }
 
 /** One signer's part of the session. */
@@ -39,41 +41,40 @@ export interface SigningSession {
   readonly lambda: (party: number) => bigint;
 }
 
-/** Points of a commitment that are known already, so that they are not decoded again. */
-export interface KnownCommitment {
+/** A commitment with its points. */
+interface Decoded {
   readonly party: number;
   readonly hiding: Element;
   readonly binding: Element;
+}
+/** What a signer knows of its own commitment beyond what it sent. */
+export interface OwnCommitment extends Decoded {
+  /** D_i + rho_i * E_i, made of the nonces: one product with the generator in place of one with a point. */
+  readonly bound: (bindingFactor: bigint) => Element;
 }
 
 const digestBytes = 32;
 
 /**
  * Decodes each commitment once and forms the session.
- *
- * Nonce commitments are decoded without the subgroup check that RFC 9591 section 3.1 asks of Ed25519 (it costs as much
- * as the whole signature). What it would catch is caught by the equations: with an element of composite order in the
- * sum, R is outside the subgroup while z * G - c * PK is inside, so the signature does not verify and is never
- * released, and the share equation names the party, because its left side is inside the subgroup. A signer's own
- * answer depends on foreign points only through the hashes, which cover their canonical encodings.
- * @throws SymbolonError `threshold/bad-parameters`; with `facts.party`: `threshold/unexpected-party`,
- * `threshold/malformed-message`, `threshold/wrong-generation`.
+ * @throws SymbolonError `threshold/bad-parameters`, `threshold/degenerate-value`; with `facts.party`:
+ * `threshold/unexpected-party`, `threshold/malformed-message`, `threshold/wrong-generation`.
  */
-export function openSession(key: KeyPublic, input: SigningInput, known?: KnownCommitment): SigningSession {
+export function openSession(key: KeyPublic, input: SigningInput, own?: OwnCommitment): SigningSession {
   const suite = suiteOf(key.scheme);
   const { group } = suite;
-  const signingKey = signingKeyOf(key, input.tweak);
-  // BIP341: the message of a key-path spend is a signature hash.
+  const signingKey = signingKeyOf(key, input.tweak, input.path);
+  // Check 18. BIP341: the message of a key-path spend is a signature hash.
   if (input.tweak === 'bip341' && input.message.length !== digestBytes) {
     throw badParameters('a BIP341 signature hash has 32 bytes');
   }
-  // RFC 9591 section 5.3: at least MIN_PARTICIPANTS and only participants; the map has each index once.
+  // Check 15, RFC 9591 section 5.3: at least MIN_PARTICIPANTS and only participants; the map has each index once.
   if (input.commitments.size < key.threshold) {
     throw badParameters('fewer signers than the threshold');
   }
   const parties = key.participants.filter((party) => input.commitments.has(party));
   const decoded = oneFromEach(parties, input.commitments, frostCommitment.name).map(([party, raw]) =>
-    decodeCommitment(suite, key, party, raw, known),
+    decodeCommitment(suite, key, party, raw, own),
   );
 
   // Section 4.3: the list in the order of the identifiers, each with its two elements.
@@ -97,9 +98,16 @@ export function openSession(key: KeyPublic, input: SigningInput, known?: KnownCo
     ),
   }));
 
-  // Section 4.5: R is the sum of D_i + rho_i * E_i.
-  const terms: Term[] = signers.map(({ binding, bindingFactor }) => [binding, bindingFactor]);
-  const commitment = signers.reduce((sum, { hiding }) => group.add(sum, hiding), group.publicSum(terms));
+  // Check 19, section 4.5: R is the sum of D_i + rho_i * E_i.
+  const others = signers.filter(({ party }) => party !== own?.party);
+  const terms: Term[] = others.map(({ binding, bindingFactor }) => [binding, bindingFactor]);
+  const ownPart = signers.flatMap(({ party, bindingFactor }) =>
+    party === own?.party ? own.bound(bindingFactor) : [],
+  );
+  const commitment = [...others.map(({ hiding }) => hiding), ...ownPart].reduce(
+    (sum, element) => group.add(sum, element),
+    group.publicSum(terms),
+  );
   if (group.isIdentity(commitment)) {
     throw new SymbolonError('threshold/degenerate-value', { reason: 'group commitment' });
   }
@@ -120,8 +128,9 @@ function decodeCommitment(
   key: KeyPublic,
   party: number,
   bytes: Uint8Array,
-  known: KnownCommitment | undefined,
-): KnownCommitment & { readonly raw: { readonly hiding: Uint8Array; readonly binding: Uint8Array } } {
+  own: OwnCommitment | undefined,
+): Decoded & { readonly raw: { readonly hiding: Uint8Array; readonly binding: Uint8Array } } {
+  // Checks 16 and 17.
   const raw = decodeFrom(party, bytes, frostCommitment);
   if (raw.generation !== key.generation) {
     throw new SymbolonError('threshold/wrong-generation', {
@@ -130,11 +139,12 @@ function decodeCommitment(
       got: raw.generation,
     });
   }
-  if (known?.party === party) {
-    return { ...known, raw };
+  if (own?.party === party) {
+    return { party, hiding: own.hiding, binding: own.binding, raw };
   }
-  const hiding = group.unsafeDecodeAnyOrder(raw.hiding);
-  const binding = group.unsafeDecodeAnyOrder(raw.binding);
+  // RFC 9591 section 3.1, on both: the identity, points off the curve and points of small or mixed order end here.
+  const hiding = group.decode(raw.hiding);
+  const binding = group.decode(raw.binding);
   if (hiding === undefined || binding === undefined) {
     throw malformed(party, frostCommitment.name, 'not a valid point');
   }

@@ -1,26 +1,28 @@
 /**
- * The key under which a signature verifies, derived from the joint key: the joint key itself (Ed25519), the joint key
- * with even y (BIP340), or that key with the BIP341 tweak and even y again.
+ * The key under which a signature verifies, and the way to it from the joint key or a share: derived first (BIP32), then
+ * for BIP340 with even y, then for a key-path spend with the BIP341 tweak and even y again.
  */
 import { SymbolonError } from '../../wire/errors/index.ts';
-import type { Element, Group } from '../group/group.ts';
-import { integerOf } from '../group/noble.ts';
+import { toHex } from '../../wire/ids.ts';
+import { deriveKey } from '../derive.ts';
+import type { Group } from '../group/group.ts';
 import { badParameters, type KeyPublic } from '../keyShare.ts';
+import { Recent } from '../recent.ts';
 import { suiteOf, taggedHash } from '../scheme.ts';
 
-/** How the joint key is tweaked. `bip341`: for a taproot key-path spend of an output without script tree. */
+/** How a key is tweaked. `bip341`: for a taproot key-path spend of an output without script tree. */
 export type Tweak = 'none' | 'bip341';
 
-/** A signing key: its encoding, and the way from the joint key or a share to it. */
+/**
+ * A signing key. Its secret is plus or minus the joint secret, plus `addend`; since the Lagrange coefficients sum to one,
+ * a share of it is plus or minus the share, plus the whole `addend`. All public.
+ */
 export interface SigningKey {
   /** As it goes into the hashes: 32 bytes, or 33 with first byte 2. */
   readonly encoded: Uint8Array;
-  /** Negate first, */
-  readonly negateBefore: boolean;
-  /** then add this (the sum of the Lagrange coefficients is one, so each share takes the whole tweak), */
+  /** Whether the joint secret and the shares enter with a minus. */
+  readonly negate: boolean;
   readonly addend: bigint;
-  /** then negate again. */
-  readonly negateAfter: boolean;
 }
 
 const evenPrefix = 2;
@@ -29,73 +31,51 @@ const evenPrefix = 2;
 const isOdd = (encoded: Uint8Array): boolean => encoded[0] !== evenPrefix;
 const withEvenY = (encoded: Uint8Array): Uint8Array => Uint8Array.of(evenPrefix, ...encoded.subarray(1));
 
-/** BIP341 tweaks of keys already seen, with the key bytes that each was made of. Public data only. */
-const tweaked = new WeakMap<KeyPublic, { readonly from: Uint8Array; readonly to: SigningKey }>();
+/** A key whose encoding may have odd y, as the one with even y that BIP340 signs for. */
+function even(group: Group, { encoded, negate, addend }: SigningKey): SigningKey {
+  return isOdd(encoded)
+    ? { encoded: withEvenY(encoded), negate: !negate, addend: group.reduce(-addend) }
+    : { encoded, negate, addend };
+}
+
+const known = new Recent<SigningKey>(1_024);
 
 /**
- * The signing key of a key.
- * @throws SymbolonError `threshold/bad-parameters` for a tweak that the scheme has not.
+ * The signing key at a path under a key.
+ * @throws SymbolonError `threshold/bad-parameters` for a tweak that the scheme has not (check 18),
+ * `threshold/degenerate-value` (check 19), and what {@link deriveKey} throws.
  */
-export function signingKeyOf(key: KeyPublic, tweak: Tweak): SigningKey {
+export function signingKeyOf(key: KeyPublic, tweak: Tweak, path: readonly number[]): SigningKey {
   const { group, xOnly } = suiteOf(key.scheme);
-  if (!xOnly) {
-    if (tweak !== 'none') {
-      throw badParameters('this scheme has no tweak');
+  if (tweak !== 'none' && !xOnly) {
+    throw badParameters('this scheme has no tweak');
+  }
+  const name = [key.scheme, tweak, toHex(key.groupPublicKey), toHex(key.chainCode), ...path].join('/');
+  return known.get(name, () => {
+    const { publicKey, addend } = deriveKey(key, path);
+    const derived = { encoded: publicKey, negate: false, addend };
+    if (!xOnly) {
+      return derived;
     }
-    return { encoded: key.groupPublicKey, negateBefore: false, addend: 0n, negateAfter: false };
-  }
-  const negateBefore = isOdd(key.groupPublicKey);
-  if (tweak === 'none') {
-    return { encoded: withEvenY(key.groupPublicKey), negateBefore, addend: 0n, negateAfter: false };
-  }
-  const seen = tweaked.get(key);
-  if (seen !== undefined && Buffer.compare(seen.from, key.groupPublicKey) === 0) {
-    return seen.to;
-  }
-  const to = bip341(group, key.groupPublicKey, negateBefore);
-  tweaked.set(key, { from: key.groupPublicKey.slice(), to });
-  return to;
+    return tweak === 'none' ? even(group, derived) : bip341(group, even(group, derived));
+  });
 }
 
 /** BIP341 `taproot_tweak_pubkey` with an empty hash, as BIP86 has it: Q = P + int(hashTapTweak(x(P))) * G. */
-function bip341(group: Group, joint: Uint8Array, negateBefore: boolean): SigningKey {
-  const even = withEvenY(joint);
-  const point = group.decode(even);
+function bip341(group: Group, internal: SigningKey): SigningKey {
+  const point = group.decode(internal.encoded);
   if (point === undefined) {
     throw badParameters('the group key is not a valid point');
   }
-  const addend = integerOf(taggedHash('TapTweak', even.subarray(1)), false);
-  // BIP341: "If t >= order, fail"; it is never reduced.
-  if (addend >= group.order) {
+  // Check 19. BIP341: "If t >= order, fail"; it is never reduced.
+  const tweak = group.decodeScalar(taggedHash('TapTweak', internal.encoded.subarray(1)));
+  if (tweak === undefined) {
     throw new SymbolonError('threshold/degenerate-value', { reason: 'taproot tweak' });
   }
-  const output = group.add(point, group.publicBaseProduct(addend));
+  const output = group.add(point, group.publicBaseProduct(tweak));
   if (group.isIdentity(output)) {
     throw new SymbolonError('threshold/degenerate-value', { reason: 'taproot output key' });
   }
-  const encoded = group.encode(output);
-  return { encoded: withEvenY(encoded), negateBefore, addend, negateAfter: isOdd(encoded) };
-}
-
-/** The share of the signing key that a share of the joint key becomes. */
-export function adjustSecret(group: Group, key: SigningKey, secret: bigint): bigint {
-  const first = group.reduce((key.negateBefore ? -secret : secret) + key.addend);
-  return key.negateAfter ? group.reduce(-first) : first;
-}
-
-/** The public counterpart of {@link adjustSecret}. */
-export function adjustPoint(group: Group, key: SigningKey, point: Element): Element {
-  const even = key.negateBefore ? group.negate(point) : point;
-  const moved = key.addend === 0n ? even : group.add(even, group.publicBaseProduct(key.addend));
-  return key.negateAfter ? group.negate(moved) : moved;
-}
-
-/**
- * The 32-byte public key under which signatures verify: the Ed25519 key, or the x coordinate for BIP340, tweaked where
- * asked.
- * @throws SymbolonError `threshold/bad-parameters` for a tweak that the scheme has not.
- */
-export function publicKeyOf(key: KeyPublic, tweak: Tweak): Uint8Array {
-  const { encoded } = signingKeyOf(key, tweak);
-  return suiteOf(key.scheme).xOnly ? encoded.slice(1) : encoded.slice();
+  const addend = group.reduce(internal.addend + tweak);
+  return even(group, { encoded: group.encode(output), negate: internal.negate, addend });
 }

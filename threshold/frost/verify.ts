@@ -3,7 +3,6 @@ import type { Scheme } from '../../wire/ids.ts';
 import { verifyingShareOf, type KeyPublic } from '../keyShare.ts';
 import { suiteOf } from '../scheme.ts';
 import type { SigningSession } from './session.ts';
-import { adjustPoint } from './signingKey.ts';
 
 /**
  * Whether a 64-byte signature verifies under a 32-byte public key: RFC 8032 (strict, without cofactor) or BIP340.
@@ -23,8 +22,8 @@ export function verifySignature(
 }
 
 /**
- * Whether a signer's share is right: z_i * G = D_i + rho_i * E_i + lambda_i * c * Y_i, with the signs and the tweak that
- * BIP340 asks for. It runs only after a signature has failed.
+ * Whether a signer's share is right: z_i * G = D_i + rho_i * E_i + lambda_i * c * S_i, where S_i is the verifying share of
+ * the signing key, with the signs that BIP340 asks for (check 22). It runs only after a signature has failed.
  */
 export function verifyShare(
   session: SigningSession,
@@ -32,20 +31,21 @@ export function verifyShare(
   party: number,
   raw: Uint8Array,
 ): boolean {
-  const { suite, signingKey } = session;
+  const { suite, signingKey, negateNonces } = session;
   const { group } = suite;
   const signer = session.signers.find((one) => one.party === party);
   const share = group.decodeScalar(raw);
-  // From the own authenticated record, whose points key generation has held to the subgroup.
-  const verifying = group.unsafeDecodeAnyOrder(verifyingShareOf(key, party));
+  const verifying = group.decode(verifyingShareOf(key, party));
   if (signer === undefined || share === undefined || verifying === undefined) {
     return false;
   }
-  const nonce = group.add(signer.hiding, group.publicSum([[signer.binding, signer.bindingFactor]]));
+  const signed = (negative: boolean, scalar: bigint): bigint => group.reduce(negative ? -scalar : scalar);
   const weight = group.reduce(session.lambda(party) * session.challenge);
-  const right = group.add(
-    session.negateNonces ? group.negate(nonce) : nonce,
-    group.publicSum([[adjustPoint(group, signingKey, verifying), weight]]),
-  );
-  return group.equals(group.publicBaseProduct(share), right);
+  // S_i is plus or minus Y_i, plus the addend times G: that part goes to the left side.
+  const left = group.publicBaseProduct(group.reduce(share - weight * signingKey.addend));
+  const right = group.publicSum([
+    [signer.binding, signed(negateNonces, signer.bindingFactor)],
+    [verifying, signed(signingKey.negate, weight)],
+  ]);
+  return group.equals(left, group.add(right, negateNonces ? group.negate(signer.hiding) : signer.hiding));
 }
