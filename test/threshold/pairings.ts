@@ -44,6 +44,4 @@ export const dealPairings = (
   index: number,
   others: readonly number[],
 ): Map<number, LentPairing> =>
-  new Map(
-    others.filter((other) => other !== index).map((other) => [other, dealPairing(seed, index, other)]),
-  );
+  new Map(others.filter((other) => other !== index).map((other) => [other, dealPairing(seed, index, other)]));

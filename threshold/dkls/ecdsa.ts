@@ -65,7 +65,7 @@ export function nonceCoordinate(group: Group, point: Element): NonceCoordinate {
 export const isLow = (group: Group, s: bigint): boolean => s <= group.order >> 1n;
 
 /**
- * FIPS 186-5 section 6.4.2: whether a 64-byte signature holds for a digest under a public key of 33 bytes. r and s are 1
+ * E23 (FIPS 186-5 section 6.4.2): whether a 64-byte signature holds for a digest under a public key of 33 bytes. r and s are 1
  * to q - 1, and s is in the lower half (T40). Anything of another length is just not a signature.
  *
  * On secp256k1 libsecp256k1 verifies. On P-256 it is the arithmetic of the group, because node:crypto verifies ECDSA only
@@ -102,9 +102,9 @@ function verifyInGroup(
     return false;
   }
   const inverse = group.publicInvert(s);
-  const point = group.add(
-    group.publicBaseProduct(group.reduce(digestScalar(group, digest) * inverse)),
-    group.publicSum([[key, group.reduce(r * inverse)]]),
-  );
+  const point = group.publicSum([
+    [group.generator, group.reduce(digestScalar(group, digest) * inverse)],
+    [key, group.reduce(r * inverse)],
+  ]);
   return !group.isIdentity(point) && group.reduce(integerOf(group.encode(point).subarray(1), false)) === r;
 }

@@ -2,16 +2,16 @@
  * The runs that multiply: a presignature, and a whole signature. Both take the same three rounds; a whole signature goes
  * on to the last step at once, a presignature keeps what it needs for it.
  */
-import { badParameters, secretOf } from '../keyShare.ts';
 import { deriveKey } from '../derive.ts';
-import type { Random } from '../group/group.ts';
+import type { Group, Random } from '../group/group.ts';
+import { badParameters, secretOf } from '../keyShare.ts';
 import { openPairing } from '../pairing/pairingKeys.ts';
 import type { PlanOf } from '../plan.ts';
 import type { PresignatureParts, Run, RoundInput, RunResult } from '../run.ts';
-import { contextOf, type MultiplyingPlan } from './context.ts';
+import { contextOf, type EcdsaContext, type MultiplyingPlan } from './context.ts';
 import { signatureShare } from './lastStep.ts';
 import { wipePresignature } from './presignature.ts';
-import { round1, type AfterRound1, type OpenPairing } from './round1.ts';
+import { round1, type AfterRound1, type OpenPairing, type SignerSecrets } from './round1.ts';
 import { round2, type AfterRound2 } from './round2.ts';
 import { round3, type Presigned } from './round3.ts';
 import { Secrets } from './secrets.ts';
@@ -70,26 +70,36 @@ export function ecdsaSignRun(plan: PlanOf<'ecdsa-sign'>, random: Random): Run {
 /** What differs between the two runs: what becomes of the presignature. */
 interface Ending {
   /** Takes the presignature over and gives the last broadcast. */
-  readonly finish: (presigned: Presigned, group: ReturnType<typeof contextOf>['group']) => Uint8Array;
+  readonly finish: (presigned: Presigned, group: Group) => Uint8Array;
   readonly result: () => RunResult;
   readonly wipe: () => void;
 }
 
-function multiplyingRun(plan: MultiplyingPlan, random: Random, ending: Ending): Run {
-  const context = contextOf(plan);
-  // E1: one pairing with each other signer. E2: the share is a scalar and was not wiped.
-  if (!context.others.every((party) => plan.pairings.has(party))) {
-    throw badParameters('no pairing with a signer');
-  }
-  const secrets = new Secrets();
-  const share = secrets.hold(secretOf(plan.share).slice());
-  const pairings = new Map<number, OpenPairing>();
-  for (const party of context.others) {
-    const lent = plan.pairings.get(party);
-    if (lent !== undefined) {
+/** Copies what the plan lends; where that fails, nothing of it is left. */
+function copied(plan: MultiplyingPlan, context: EcdsaContext, secrets: Secrets): SignerSecrets {
+  try {
+    // E2: the share is a scalar and was not wiped.
+    const share = secrets.hold(secretOf(plan.share).slice());
+    const pairings = new Map<number, OpenPairing>();
+    for (const party of context.others) {
+      const lent = plan.pairings.get(party);
+      // E1: one pairing with each other signer.
+      if (lent === undefined) {
+        throw badParameters('no pairing with a signer');
+      }
       pairings.set(party, { id: lent.id.slice(), keys: secrets.hold(openPairing(lent.secret)) });
     }
+    return { share, pairings };
+  } catch (error) {
+    secrets.wipe();
+    throw error;
   }
+}
+
+function multiplyingRun(plan: MultiplyingPlan, random: Random, ending: Ending): Run {
+  const context = contextOf(plan);
+  const secrets = new Secrets();
+  const begun = copied(plan, context, secrets);
   let first: AfterRound1 | undefined;
   let second: AfterRound2 | undefined;
   const made = <T>(state: T | undefined): T => {
@@ -101,7 +111,7 @@ function multiplyingRun(plan: MultiplyingPlan, random: Random, ending: Ending): 
   return new SteppedRun({
     steps: [
       () => {
-        const { after, output } = round1(context, { share, pairings }, random, secrets);
+        const { after, output } = round1(context, begun, random, secrets);
         first = after;
         return output;
       },

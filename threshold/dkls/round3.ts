@@ -147,8 +147,8 @@ function decodeRound2(
 
 /**
  * E14: chi_ij * R_j - Gu_ji = du_ij * G, and E15: chi_ij * pk_j - Gv_ji = dv_ij * G. What the peer multiplied with is what
- * it shows to everybody. Both are always computed. Batching them with a random coefficient saves a product by G and costs
- * two others, so it does not pay.
+ * it shows to everybody. Both are always computed. Batched with a random coefficient they would save a product with a secret
+ * and cost two public ones, which gains next to nothing.
  */
 function inputsHold(
   group: Group,
