@@ -4,8 +4,8 @@ import { facts, type Entry } from './catalogue.ts';
 export const coordinatorErrors = {
   'coordinator/not-enough-nodes': {
     http: 503,
-    what: 'Fewer nodes than the threshold can take part now.',
-    todo: 'See `symbolon status` for which nodes are out and why.',
+    what: 'Fewer nodes than needed can take part now.',
+    todo: 'See `symbolon status` for which nodes are out and why. A signature takes the threshold, a refresh all holders; a reshare to the others does without a lost one.',
     facts: facts<{ wanted: number; healthy: readonly string[]; refused: readonly string[] }>(),
   },
   'coordinator/node-unreachable': {
@@ -125,7 +125,7 @@ export const coordinatorErrors = {
   'coordinator/no-such-address': {
     http: 400,
     what: 'A key of this scheme has no address on this chain or network.',
-    todo: 'Ask for solana (Ed25519), bitcoin with network mainnet, testnet or regtest (taproot), evm or cosmos (ECDSA secp256k1).',
+    todo: 'Ask for solana (Ed25519), bitcoin with network mainnet, testnet or regtest (taproot), evm or cosmos (ECDSA secp256k1); keys of P-256 have no address.',
     facts: facts<{ scheme: string; chain: string; network: string }>(),
   },
   'coordinator/bad-path': {

@@ -230,12 +230,6 @@ export const daemonErrors = {
     todo: 'Find out what the named node runs, then make a new pairing: `symbolon pair --renew`.',
     facts: facts<{ peer: string }>(),
   },
-  'pairing/exists': {
-    http: 409,
-    what: 'There is a usable pairing with each node already.',
-    todo: 'Nothing was changed. To make new ones all the same: `symbolon pair --renew`.',
-    facts: facts<Record<string, never>>(),
-  },
   'presignature/absent': {
     http: 409,
     what: 'This node does not hold the presignature: it was used, or is gone with a restart, a refresh or its age.',
