@@ -63,15 +63,17 @@ export function handlersOf(node: SignerNode): Readonly<Record<RouteName, Handler
           manifest: node.manifest(),
           keys: node.keyCounts(),
           sessions: node.sessionCounts(),
+          pairings: node.pairingList(),
+          presignatures: node.presignatureCounts(),
           refusals: node.refusals,
           now: node.now,
         }),
       ),
-    keys: ({ after }) => {
+    keys: async ({ after }) => {
       if (after !== undefined && !/^[0-9a-f]{32}$/.test(after)) {
         throw new SymbolonError('node/bad-call', { reason: 'after is not a key id' });
       }
-      const found = node.keystore().list(after, keysPage + 1);
+      const found = await node.keystore().list(after, keysPage + 1);
       return cbor(keyList.encode({ keys: found.slice(0, keysPage), more: found.length > keysPage }));
     },
     manifest: () => cbor(node.manifest().signed),
@@ -79,10 +81,12 @@ export function handlersOf(node: SignerNode): Readonly<Record<RouteName, Handler
       await node.replaceManifest(body);
       return cbor(new Uint8Array(0));
     },
-    open: ({ client, body }) => cbor(node.sessions().open(client, body)),
+    open: async ({ client, body }) => cbor(await node.sessions().open(client, body)),
     attest: async ({ client, body }) => cbor(await node.sessions().attest(client, body)),
     round: async ({ client, body }) => cbor(await node.sessions().round(client, body)),
     finish: async ({ client, body }) => cbor(await node.sessions().finish(client, body)),
     activate: async ({ body }) => cbor(await node.sessions().activate(body)),
+    confirmations: async ({ body }) => cbor(await node.sessions().confirmations(body)),
+    presignatures: ({ body }) => cbor(node.sessions().presignatures(body)),
   };
 }

@@ -6,17 +6,22 @@ import { makeNodeIdentity, verifyEnvelope } from '../enclave/channel/index.ts';
 import type { Appraisal } from '../enclave/evidence/index.ts';
 import { repoRoot } from '../test/repoRoot.ts';
 import { isSymbolonError, SymbolonError, type ErrorCode } from '../wire/errors/index.ts';
+import { schemes } from '../wire/ids.ts';
+import { actions, payloadKinds, type ManifestClient } from '../wire/messages/manifest.ts';
+import type { Request } from '../wire/messages/request.ts';
 import type { VerifiedManifest } from '../manifest/index.ts';
 import { Gate, type GateModules, type GateSession } from './gate.ts';
+import type { FoundPairing } from './pairings/contract.ts';
 import { PhaseHolder } from './phase.ts';
 import { refusal } from './testing/refusal.ts';
-import { sampleNow, sampleSign, verifiedSample } from './testing/sampleManifest.ts';
+import { sampleCreate, sampleNow, sampleSign, verifiedSample } from './testing/sampleManifest.ts';
 
 interface Scene {
   readonly gate: Gate;
   readonly phase: PhaseHolder;
   readonly session: GateSession;
   manifest: VerifiedManifest;
+  pairing: FoundPairing;
   now: number;
 }
 
@@ -53,15 +58,22 @@ function scene(
     manifest: manifest.hash,
     verified: { request, hash: new Uint8Array(32), client },
     key: { id: request.key, scheme: 'frost-ed25519', purpose: 'treasury' },
+    pairings: new Map(),
     others: ['node-2', 'node-3'],
     appraisals: new Map(['node-2', 'node-3'].map((node) => [node, appraisal(node)])),
     ...change,
   };
   const gate = new Gate(
     { node: 'node-1', identity: makeNodeIdentity({ now: () => sampleNow }) },
-    { phase, manifest: () => made.manifest, guard: { burn }, now: () => made.now },
+    {
+      phase,
+      manifest: () => made.manifest,
+      guard: { burn },
+      pairing: () => made.pairing,
+      now: () => made.now,
+    },
   );
-  const made: Scene = { gate, phase, session, manifest, now: sampleNow };
+  const made: Scene = { gate, phase, session, manifest, pairing: { kind: 'absent' }, now: sampleNow };
   return made;
 }
 const payload = (): Uint8Array => Uint8Array.of(1, 2, 3);
@@ -159,6 +171,75 @@ test('T19: given a key of another purpose, when a round wants to leave, then it 
   const key = { id: sampleSign().key, scheme: 'frost-ed25519', purpose: 'cold' } as const;
   stopped(scene({ key }), 'request/wrong-purpose');
   stopped(scene({ key: undefined }), 'gate/not-granted');
+});
+
+test('T15: given a pairing that is poisoned, gone or made anew since the session opened, when a round wants to leave, then it does not', () => {
+  const id = new Uint8Array(16).fill(5);
+  const made = scene({ pairings: new Map([['node-2', id]]) });
+  const ready = { kind: 'ready', id, generation: 1, index: 2, secret: new Uint8Array(1), at: 0 } as const;
+  made.pairing = ready;
+  assert.equal(made.gate.release(made.session, [{ payload: payload() }]).length, 1);
+  for (const [pairing, code] of [
+    [{ kind: 'poisoned', id, generation: 1, at: 0 }, 'pairing/poisoned'],
+    [{ kind: 'absent' }, 'pairing/absent'],
+    [{ kind: 'broken', code: 'store/file-broken', detail: '' }, 'pairing/absent'],
+    [{ ...ready, id: new Uint8Array(16).fill(6), generation: 2 }, 'pairing/absent'],
+  ] as const) {
+    made.pairing = pairing;
+    stopped(made, code, { peer: 'node-2' });
+  }
+});
+
+test('T25: given a request of any action, when its grant is gone since it was opened, then nothing of it leaves', () => {
+  const { verified } = scene().session;
+  const { key, purpose, ...head } = sampleSign();
+  const requests: readonly Request[] = [
+    { ...head, action: 'sign', key, purpose, payload: { kind: 'message', message: payload() } },
+    sampleCreate(),
+    { ...head, action: 'key.refresh', key, purpose, generation: 1 },
+    {
+      ...head,
+      action: 'key.reshare',
+      key,
+      purpose,
+      generation: 1,
+      public: payload(),
+      label: 'main',
+      dealers: ['node-1', 'node-2'],
+      nodes: ['node-2', 'node-3'],
+      threshold: 2,
+    },
+    { ...head, action: 'pair', nodes: ['node-1', 'node-2'] },
+    { ...head, action: 'pair.renew', nodes: ['node-1', 'node-2'] },
+    { ...head, action: 'presign', key, purpose, nodes: ['node-1', 'node-2'] },
+  ];
+  assert.deepEqual(
+    new Set(requests.map(({ action }) => action)).size,
+    actions.length - 2,
+    'all but relay and status',
+  );
+  for (const request of requests) {
+    const scheme = request.action === 'presign' ? 'dkls23-p256' : 'frost-ed25519';
+    const about = 'key' in request ? ({ id: key, scheme, purpose } as const) : undefined;
+    const made = scene({ verified: { ...verified, request }, key: about });
+    const granted = (may: ManifestClient['may']): void => {
+      const { manifest } = made.manifest;
+      const clients = manifest.clients.map((one) => (one.name === 'operator' ? { ...one, may } : one));
+      made.manifest = { ...made.manifest, manifest: { ...manifest, clients } };
+    };
+    const { action } = request;
+    const full = { purposes: [purpose], schemes: [...schemes], payloads: [...payloadKinds] };
+    granted([{ action, ...full }]);
+    assert.equal(made.gate.release(made.session, [{ payload: payload() }]).length, 1, action);
+    granted(actions.filter((other) => other !== action).map((other) => ({ action: other, ...full })));
+    stopped(made, 'request/not-granted', { action });
+    if (about !== undefined) {
+      granted([{ action, ...full, schemes: schemes.filter((one) => one !== scheme) }]);
+      stopped(made, 'request/not-granted', { action });
+      granted([{ action, ...full, purposes: ['cold'] }]);
+      stopped(made, 'request/not-granted', { action });
+    }
+  }
 });
 
 test('T13: given a request that was not burned, when the last round wants to leave, then it does not', async () => {

@@ -10,14 +10,15 @@ import {
   type NodeIdentity,
   type TlsKey,
 } from '../enclave/channel/index.ts';
-
 import type { Appraisal } from '../enclave/evidence/index.ts';
 import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
 import { equalBytes, toHex, type Scheme } from '../wire/ids.ts';
 import type { Envelope, Identity } from '../wire/messages/session.ts';
-import { type VerifiedManifest, type VerifiedRequest, checkKeyUse } from '../manifest/index.ts';
+import { type VerifiedManifest, type VerifiedRequest, checkGranted, checkKeyUse } from '../manifest/index.ts';
 import type { ReplayGuard } from './guard/replayGuard.ts';
+import type { FoundPairing } from './pairings/contract.ts';
 import type { PhaseView } from './phase.ts';
+import { readyPairing } from './sessions/readyPairing.ts';
 import type { Outgoing } from './sessions/rounds.ts';
 
 /** What the gate reads of a session. */
@@ -37,8 +38,10 @@ export interface GateSession {
   /** Hash of the manifest that the session was opened under. */
   readonly manifest: Uint8Array;
   readonly verified: VerifiedRequest;
-  /** The key of a `sign` request. */
+  /** The key of a request that is about one. */
   readonly key: { readonly id: string; readonly scheme: Scheme; readonly purpose: string } | undefined;
+  /** Ids of the pairings that the session uses, by peer. */
+  readonly pairings: ReadonlyMap<string, Uint8Array>;
   /** Names of the other participants. */
   readonly others: readonly string[];
   /** What this session's evidence showed of each of them. */
@@ -50,6 +53,8 @@ export interface GateModules {
   readonly phase: PhaseView;
   readonly manifest: () => VerifiedManifest;
   readonly guard: Pick<ReplayGuard, 'burn'>;
+  /** The pairing with a peer at this moment. */
+  readonly pairing: (peer: string) => FoundPairing;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
@@ -109,7 +114,8 @@ export class Gate {
 
   /**
    * Checks everything once more, then seals `outputs` for this round.
-   * @throws SymbolonError `node/wrong-phase`, `session/expired`, `session/wrong-state`, `gate/*`; then nothing was sealed.
+   * @throws SymbolonError `node/wrong-phase`, `session/expired`, `session/wrong-state`, `gate/*`, `pairing/*`,
+   * `request/*`; then nothing was sealed.
    * `round/peer-cheated` where a receiver's attested key can't be used; then nothing leaves.
    */
   release(session: GateSession, outputs: readonly Outgoing[]): Envelope[] {
@@ -172,6 +178,10 @@ export class Gate {
         throw new SymbolonError('gate/evidence-over', { peer });
       }
     }
+    // T15: of a run that used a poisoned pairing nothing leaves, and of one whose pairing was replaced neither.
+    for (const [peer, id] of session.pairings) {
+      readyPairing(this.#modules.pairing(peer), peer, id);
+    }
     this.#checkAuthority(session, current, at);
     // T13: the durable mark comes before the first byte of the last round.
     if (session.round === session.lastRound && !this.#burned.has(session)) {
@@ -195,11 +205,13 @@ export class Gate {
     if (at >= request.expiresAt) {
       return refuse('the request is expired');
     }
-    if (request.action === 'sign') {
-      if (session.key === undefined) {
-        return refuse('no key');
-      }
-      checkKeyUse(request, known, session.key);
+    if (request.action === 'key.create' || request.action === 'pair' || request.action === 'pair.renew') {
+      checkGranted(request, known);
+      return;
     }
+    if (session.key === undefined) {
+      return refuse('no key');
+    }
+    checkKeyUse(request, known, session.key);
   }
 }

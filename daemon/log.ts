@@ -29,6 +29,8 @@ export interface LogFacts {
   /** Class and stack frames of an unknown error, without its message. */
   readonly where?: string;
   readonly version?: number;
+  /** Generation of a key. */
+  readonly generation?: number;
   readonly count?: number;
   readonly ms?: number;
 }

@@ -1,16 +1,19 @@
 /** The process of the signer node: `main.js --config FILE`. JSON lines on standard output. */
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { formatAddress } from '../enclave/address/index.ts';
 import { digestProgramFolder, insecureDevAttester } from '../enclave/attester/index.ts';
 import { connectHsm } from '../hsm/index.ts';
 import { hardenProcess, notify, secureBuffer } from '../native/binding.ts';
+import { checkBackends } from '../threshold/group/selfTest.ts';
 import { isSymbolonError } from '../wire/errors/index.ts';
 import { configPath, readConfig } from './config.ts';
 import { nodeFiles } from './files/atomic.ts';
 import { jsonLog, whereOf } from './log.ts';
 import { SignerNode, type NodeModules } from './node.ts';
 import { serve } from './server.ts';
+import { workerRunner, workersFor } from './work/workers.ts';
 
 /** Longest orderly end in milliseconds; then the process ends anyway. */
 const endMs = 1_500;
@@ -19,7 +22,7 @@ const exits = { config: 78, failed: 70 };
 
 const now = Date.now;
 const log = jsonLog((line) => process.stdout.write(line), now);
-const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+const random = (length: number): Uint8Array => randomFillSync(new Uint8Array(length));
 
 /** The folder of the built program, which holds this file's folder. */
 const programFolder = join(import.meta.dirname, '..');
@@ -39,6 +42,8 @@ async function main(): Promise<void> {
     now,
     log,
     connectHsm,
+    makeRunner: (modules) => workerRunner({ count: workersFor(availableParallelism()) }, modules),
+    checkBackends,
     attesters,
   });
   const server = await serve(node, config.listen, { now, random, log });

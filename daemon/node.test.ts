@@ -3,14 +3,28 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pairingBytes } from '../threshold/pairing/pairingKeys.ts';
+import { checkBackends } from '../threshold/group/selfTest.ts';
 import { SymbolonError } from '../wire/errors/index.ts';
 import { nodeFiles } from './files/atomic.ts';
 import { SignerNode } from './node.ts';
 import { flipped } from './testing/cheat.ts';
 import { random, testCluster, testHsm } from './testing/cluster.ts';
-import { call, carry, forNode, makeKey, roundBody, signWith } from './testing/relay.ts';
+import { ecdsaPayload, ecdsaScene, ecdsaSigns } from './testing/ecdsaScene.ts';
+import {
+  activateAll,
+  call,
+  carry,
+  forNode,
+  makeKey,
+  pairNodes,
+  presign,
+  roundBody,
+  signWith,
+} from './testing/relay.ts';
 import { refusal } from './testing/refusal.ts';
 import { signSample } from './testing/sampleManifest.ts';
+import { workerRunner } from './work/workers.ts';
 
 const two = ['node-1', 'node-2'];
 
@@ -145,6 +159,83 @@ test('T13: given a disk that does not take the mark, when the last round comes, 
   assert.equal(node.sessionCounts().open, 0);
 });
 
+test('given nodes with worker threads, when they make keys and pairings and sign, then it is as without', async (t) => {
+  const cluster = await testCluster(t, {
+    modules: (_name, modules) => ({ ...modules, makeRunner: (given) => workerRunner({ count: 1 }, given) }),
+  });
+  const key = await makeKey(cluster);
+  await signWith(cluster, cluster.sign({ key }), two);
+  await pairNodes(cluster, two);
+  const ecdsa = await makeKey(cluster, cluster.create({ scheme: 'dkls23-secp256k1' }));
+  const request = (): Uint8Array => cluster.sign({ key: ecdsa, payload: ecdsaPayload });
+  await signWith(cluster, request(), two);
+  const id = await presign(cluster, ecdsa, two);
+  await signWith(cluster, request(), two, { presignature: () => id });
+  const refresh = cluster.ask({ action: 'key.refresh', key, purpose: 'treasury', generation: 1 });
+  await activateAll(cluster, await carry(cluster, refresh, cluster.names, 4));
+  await signWith(cluster, cluster.sign({ key }), two);
+  await assert.rejects(
+    carry(cluster, cluster.sign({ key }), two, 2, {
+      evidence: (node, honest) =>
+        honest.map((one) => (node === 'node-1' ? { ...one, evidence: flipped(one.evidence, 900) } : one)),
+    }),
+    refusal('gate/peer-refused', { peer: 'node-2' }),
+  );
+});
+
+test('given a worker that dies in the middle of a session, when its step is asked for, then the session fails by name and the node goes on', async (t) => {
+  const entry = new URL('./testing/mortalWorker.js', import.meta.url);
+  const cluster = await testCluster(t, {
+    modules: (name, modules) => ({
+      ...modules,
+      makeRunner: (given) =>
+        name === 'node-1' ? workerRunner({ count: 1 }, { ...given, entry }) : modules.makeRunner(given),
+    }),
+  });
+  await assert.rejects(carry(cluster, cluster.create(), cluster.names, 4), refusal('node/worker-ended'));
+  const { node, lines } = cluster.node('node-1');
+  assert.equal(node.phase.phase, 'ready');
+  assert.deepEqual(node.sessionCounts(), { open: 0, finished: 0, failed: 1 });
+  assert.ok(lines.some(({ event }) => event === 'worker-ended'));
+});
+
+test('given pairings that can not be read, when the node starts, then it is frozen, and its keys are closed again', async (t) => {
+  const cluster = await testCluster(t);
+  const key = await makeKey(cluster);
+  await cluster.node('node-1').node.stop();
+  const folder = join(cluster.folder, 'node-1', 'store', 'pairings');
+  await rm(folder, { recursive: true });
+  await writeFile(folder, 'no folder', { mode: 0o600 });
+  const { node } = await cluster.restart('node-1');
+  assert.equal(node.phase.phase, 'frozen');
+  assert.equal(node.phase.reason?.code, 'store/unusable');
+  await assert.rejects(call(cluster, 'node-1', 'open', random(10)), refusal('node/wrong-phase'));
+  await signWith(cluster, cluster.sign({ key }), ['node-2', 'node-3']);
+});
+
+test('T39: given arithmetic that answers wrong, when the node boots, then it is frozen, says so, and serves nothing', async (t) => {
+  const wrong = new SymbolonError('native/wrong-answer', { what: 'secp256k1 product' });
+  const cluster = await testCluster(t, {
+    modules: (name, modules) =>
+      name === 'node-1'
+        ? {
+            ...modules,
+            checkBackends: () => {
+              throw wrong;
+            },
+          }
+        : { ...modules, checkBackends },
+  });
+  const { node } = cluster.node('node-1');
+  assert.equal(node.phase.phase, 'frozen');
+  assert.equal(node.phase.reason?.code, 'native/wrong-answer');
+  assert.match(
+    new TextDecoder().decode(await call(cluster, 'node-1', 'health', random(0))),
+    /"canServe":false/,
+  );
+  assert.equal(cluster.node('node-2').node.phase.phase, 'ready');
+});
+
 test('T33: given a key that was made and used, when the logs are read, then no share is in them', async (t) => {
   const cluster = await testCluster(t);
   const key = await makeKey(cluster);
@@ -154,10 +245,49 @@ test('T33: given a key that was made and used, when the logs are read, then no s
     .join('\n');
   assert.match(logs, /key-active/);
   for (const name of cluster.names) {
-    const found = cluster.node(name).node.keystore().find(key);
+    const found = await cluster.node(name).node.keystore().open(key);
     assert.ok(found.kind === 'active');
     for (const form of ['hex', 'base64', 'latin1'] as const) {
       assert.ok(!logs.includes(Buffer.from(found.share.secret).toString(form)), `${name} ${form}`);
+    }
+  }
+});
+
+test('T33: given pairings, presignatures and ECDSA signatures, when logs and status are read, then no secret is in them', async (t) => {
+  const { cluster, key } = await ecdsaScene(t);
+  await ecdsaSigns(cluster, key);
+  await presign(cluster, key, two);
+  const said = await Promise.all(
+    cluster.names.map(async (name) => [
+      ...cluster.node(name).lines.map((line) => JSON.stringify(line)),
+      Buffer.from(await call(cluster, name, 'status', random(0))).toString('latin1'),
+      Buffer.from(await call(cluster, name, 'status', random(0))).toString('hex'),
+    ]),
+  );
+  const text = said.flat().join('\n');
+  assert.match(text, /pairing-made/);
+  for (const name of cluster.names) {
+    const { node } = cluster.node(name);
+    const found = await node.keystore().open(key);
+    assert.ok(found.kind === 'active');
+    const pairings = node.pairings();
+    const hidden = [found.share.secret];
+    for (const peer of cluster.names) {
+      const pairing = pairings.find(peer);
+      if (pairing.kind === 'ready') {
+        const { nabla, aliceLeaves, bobLeaves, zeroSeed } = pairingBytes.decode(pairing.secret);
+        for (const part of [nabla, aliceLeaves, bobLeaves, zeroSeed]) {
+          for (let at = 0; at + 16 <= part.length; at += 16) {
+            hidden.push(part.subarray(at, at + 16));
+          }
+        }
+      }
+    }
+    assert.ok(hidden.length > 100);
+    for (const secret of hidden) {
+      for (const form of ['hex', 'base64', 'latin1'] as const) {
+        assert.ok(!text.includes(Buffer.from(secret).toString(form).replace(/=+$/, '')), `${name} ${form}`);
+      }
     }
   }
 });
@@ -167,7 +297,7 @@ test('given a node that stops, when it is done, then its sessions failed and its
   const key = await makeKey(cluster);
   await carry(cluster, cluster.sign({ key }), two, 1);
   const { node } = cluster.node('node-1');
-  const found = node.keystore().find(key);
+  const found = await node.keystore().open(key);
   assert.ok(found.kind === 'active');
   await node.stop();
   assert.deepEqual(Buffer.from(found.share.secret), Buffer.alloc(32));

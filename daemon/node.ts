@@ -1,6 +1,6 @@
 /**
- * The signer node, wired: identity, attester, manifest, replay guard, token and key store, sessions, phase. The server
- * stands in front of it and is not part of it.
+ * The signer node, wired: identity, attester, manifest, replay guard, token, key store and pairings, workers, sessions,
+ * phase. The server stands in front of it and is not part of it.
  */
 import { join } from 'node:path';
 import type { Attester } from '../enclave/attester/index.ts';
@@ -9,6 +9,7 @@ import type { HsmLink } from '../hsm/index.ts';
 import type { Random } from '../threshold/index.ts';
 import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
 import { equalBytes, toHex } from '../wire/ids.ts';
+import { maxPresignatureAgeMs, maxPresignatures, maxPresignaturesPerKey } from '../wire/limits.ts';
 import type { Platform } from '../wire/messages/manifest.ts';
 import type { DaemonConfig } from './config.ts';
 import type { Files } from './files/atomic.ts';
@@ -16,13 +17,16 @@ import { Gate } from './gate.ts';
 import type { VerifiedManifest } from '../manifest/index.ts';
 import { openManifestStore, type ManifestStore } from './governance/manifestStore.ts';
 import { openReplayGuard, type ReplayGuard } from './guard/replayGuard.ts';
-import type { Keystore } from './keystore/keystore.ts';
+import type { BrokenFile, Keystore } from './keystore/keystore.ts';
 import type { MakeMemory } from './keystore/secretMemory.ts';
 import { whereOf, type Log } from './log.ts';
+import type { FoundPairing, PairingInfo, Pairings } from './pairings/contract.ts';
 import { PhaseHolder } from './phase.ts';
+import { PresignaturePool } from './presignatures/pool.ts';
 import { Sessions } from './sessions/service.ts';
 import { RefusalLog } from './status.ts';
-import { unlock, type ConnectHsm } from './unlock.ts';
+import { delay, unlock, type ConnectHsm } from './unlock.ts';
+import type { Runner } from './work/runner.ts';
 
 /** Configuration as far as a node needs it. */
 export type NodeConfig = Omit<DaemonConfig, 'listen'>;
@@ -39,12 +43,25 @@ export interface NodeModules {
   readonly now: () => number;
   readonly log: Log;
   readonly connectHsm: ConnectHsm;
+  /** Makes what protocols run in: worker threads in a node, this thread in most tests. */
+  readonly makeRunner: (modules: { readonly log: Log }) => Runner;
+  /** Makes sure that the fast arithmetic runs and counts right. @throws SymbolonError where it does not (T39). */
+  readonly checkBackends: () => void;
   /** The attesters of this build, by platform. */
   readonly attesters: Readonly<Partial<Record<Platform, OpenAttester>>>;
 }
 
-/** How often sessions over their deadline are swept, in milliseconds. */
+/** How often sessions and presignatures over their time are swept, in milliseconds. */
 const sweepMs = 1_000;
+/** Pause between two keys that are checked after the start, in milliseconds: signing comes first. */
+const scrubPauseMs = 10;
+/** Pools of presignatures that are counted for the status. */
+const maxPools = 256;
+const presignatureLimits = {
+  maxPerKey: maxPresignaturesPerKey,
+  maxTotal: maxPresignatures,
+  maxAgeMs: maxPresignatureAgeMs,
+};
 /** A node. */
 export class SignerNode {
   readonly name: string;
@@ -57,14 +74,18 @@ export class SignerNode {
   readonly now: () => number;
   readonly #config: NodeConfig;
   readonly #modules: NodeModules;
+  readonly #pool: PresignaturePool;
   readonly #stopping = new AbortController();
+  #runner: Runner | undefined;
   #manifest: ManifestStore | undefined;
   #hsm: HsmLink | undefined;
   #guard: ReplayGuard | undefined;
   #keystore: Keystore | undefined;
+  #pairings: Pairings | undefined;
   #sessions: Sessions | undefined;
   #sweeper: NodeJS.Timeout | undefined;
   #unlocking: Promise<void> = Promise.resolve();
+  #scrubbing: Promise<void> = Promise.resolve();
 
   private constructor(config: NodeConfig, modules: NodeModules, attester: Attester) {
     this.name = config.node;
@@ -81,20 +102,23 @@ export class SignerNode {
         ...(reason ?? {}),
       });
     });
+    this.#pool = new PresignaturePool(presignatureLimits, modules);
     this.gate = new Gate(
       { node: config.node, identity: makeNodeIdentity({ now: modules.now, random: modules.random }) },
       {
         phase: this.phase,
         manifest: () => this.manifest(),
         guard: { burn: (use) => this.#require(this.#guard).burn(use) },
+        pairing: (peer): FoundPairing => this.pairings().find(peer),
         now: modules.now,
       },
     );
   }
 
   /**
-   * Boots a node: a fresh identity, the attester, the manifest, the replay guard. It then unlocks its keys on its own;
-   * {@link SignerNode.phase} says how far it is. A broken manifest or guard gives a frozen node that says why.
+   * Boots a node: a fresh identity, the attester, the arithmetic, the manifest, the replay guard. It then unlocks its keys
+   * on its own; {@link SignerNode.phase} says how far it is. Wrong arithmetic, a broken manifest or guard give a frozen
+   * node that says why.
    * @throws SymbolonError `node/platform-not-here`, `attester/*`.
    */
   static async boot(config: NodeConfig, modules: NodeModules): Promise<SignerNode> {
@@ -107,10 +131,12 @@ export class SignerNode {
     }
     const node = new SignerNode(config, modules, await open(config));
     try {
+      modules.checkBackends();
       await node.#openManifest();
       await node.#openGuard();
+      node.#runner = modules.makeRunner(modules);
       node.#sweeper = setInterval(() => {
-        node.#sessions?.table.sweep();
+        node.#sessions?.sweep();
       }, sweepMs).unref();
       node.#unlocking = node.#unlock();
     } catch (error) {
@@ -145,6 +171,11 @@ export class SignerNode {
     return this.#require(this.#keystore);
   }
 
+  /** The pairings. @throws SymbolonError `node/wrong-phase` before they are open. */
+  pairings(): Pairings {
+    return this.#require(this.#pairings);
+  }
+
   /** Keys by state; zeros before the key store is open. */
   keyCounts(): ReturnType<Keystore['counts']> {
     return this.#keystore?.counts() ?? { active: 0, pending: 0, broken: 0 };
@@ -155,13 +186,25 @@ export class SignerNode {
     return this.#sessions?.table.counts() ?? { open: 0, finished: 0, failed: 0 };
   }
 
+  /** Pairings by peer; none before the node is ready. */
+  pairingList(): readonly PairingInfo[] {
+    return this.#pairings?.list() ?? [];
+  }
+
+  /** Presignatures that can be used. */
+  presignatureCounts(): ReturnType<PresignaturePool['counts']> {
+    return this.#pool.counts(maxPools);
+  }
+
   /** Puts a signed manifest in force. @throws SymbolonError `manifest/*`, `wire/*`, `store/write-failed`. */
   async replaceManifest(signed: Uint8Array): Promise<void> {
     if (this.#manifest === undefined) {
       throw new SymbolonError('node/no-manifest', {});
     }
+    const before = this.#manifest.current;
     const { changed, current } = await this.#manifest.replace(signed);
     if (changed) {
+      this.#sessions?.manifestChanged(current, before);
       this.#modules.log('info', 'manifest-changed', { version: current.version });
     }
   }
@@ -177,7 +220,10 @@ export class SignerNode {
     clearInterval(this.#sweeper);
     this.#sessions?.close(new SymbolonError('session/aborted', { reason: 'the node stops' }));
     await this.#unlocking;
+    await this.#runner?.close();
+    await this.#pairings?.close();
     await this.#keystore?.close();
+    await this.#scrubbing;
     await this.#guard?.close();
     await this.#hsm?.close();
   }
@@ -229,7 +275,7 @@ export class SignerNode {
   }
 
   #unlock(): Promise<void> {
-    const { connectHsm, files, random, secretMemory, now, log } = this.#modules;
+    const { connectHsm, files, random, secretMemory, now } = this.#modules;
     return unlock(this.#config, {
       connectHsm,
       files,
@@ -238,16 +284,22 @@ export class SignerNode {
       now,
       phase: this.phase,
       stopping: this.#stopping.signal,
-      opened: (keystore, hsm) => {
+      opened: ({ keystore, pairings, hsm }) => {
         this.#hsm = hsm;
         this.#keystore = keystore;
+        this.#pairings = pairings;
         this.#logRecovered(keystore.recovered);
-        for (const { code, detail } of keystore.broken()) {
-          log('error', 'key-broken', { code, detail });
-          // In the status too: a record is refused by name, like a peer.
-          this.refusals.add(now(), this.name, { code, message: detail });
+        this.#logRecovered(pairings.recovered);
+        for (const file of keystore.broken()) {
+          this.#brokenFile(file);
         }
-        this.#sessions = this.#makeSessions(keystore);
+        this.#sessions = this.#makeSessions(keystore, pairings);
+        this.#scrubbing = keystore.scrub({
+          pause: () => delay(scrubPauseMs, this.#stopping.signal),
+          found: (file) => {
+            this.#brokenFile(file);
+          },
+        });
       },
       failed: (error) => {
         this.#freeze(isSymbolonError(error) ? error : this.#unknown(error));
@@ -255,13 +307,23 @@ export class SignerNode {
     });
   }
 
-  #makeSessions(keystore: Keystore): Sessions {
+  /** In the status too: a record is refused by name, like a peer. */
+  #brokenFile({ code, detail }: BrokenFile): void {
+    const { log, now } = this.#modules;
+    log('error', 'key-broken', { code, detail });
+    this.refusals.add(now(), this.name, { code, message: detail });
+  }
+
+  #makeSessions(keystore: Keystore, pairings: Pairings): Sessions {
     const { random, now, log } = this.#modules;
     return new Sessions({
       node: this.name,
       gate: this.gate,
       attester: this.attester,
+      runner: this.#require(this.#runner),
       keystore,
+      pairings,
+      pool: this.#pool,
       guard: this.#require(this.#guard),
       manifest: () => this.manifest(),
       random,

@@ -5,8 +5,8 @@
 import { SymbolonError } from '../wire/errors/index.ts';
 import { maxManifest, maxNodeBody } from '../wire/limits.ts';
 import type { Action } from '../wire/messages/manifest.ts';
-import { evidenceAsk, phases, type Phase } from '../wire/messages/node.ts';
-import { keyActivate, sessionAttest, sessionFinish, sessionOpen } from '../wire/messages/session.ts';
+import { evidenceAsk, phases, presignatureAsk, type Phase } from '../wire/messages/node.ts';
+import { keyActivate, keyAsk, sessionAttest, sessionFinish, sessionOpen } from '../wire/messages/session.ts';
 
 /**
  * The phases that may follow. A node leaves `frozen` only by being started again: what froze it needs a person.
@@ -77,6 +77,20 @@ export const routes = {
     who: 'relay',
     phases: ready,
     maxBody: keyActivate.maxBytes,
+  },
+  confirmations: {
+    method: 'POST',
+    path: '/v1/keys/confirmations',
+    who: 'relay',
+    phases: ready,
+    maxBody: keyAsk.maxBytes,
+  },
+  presignatures: {
+    method: 'POST',
+    path: '/v1/presignatures',
+    who: 'relay',
+    phases: ready,
+    maxBody: presignatureAsk.maxBytes,
   },
 } as const satisfies Readonly<Record<string, Route>>;
 /** Name of a call. */

@@ -1,10 +1,13 @@
 /** What the node says of itself: the status for its operator, the health for everyone. */
 import type { Attester } from '../enclave/attester/index.ts';
 import type { SymbolonError } from '../wire/errors/index.ts';
+import { backends } from '../threshold/index.ts';
 import { nodeStatus, type NodeStatus } from '../wire/messages/node.ts';
 import type { VerifiedManifest } from '../manifest/index.ts';
 import type { Keystore } from './keystore/keystore.ts';
+import type { PairingInfo } from './pairings/contract.ts';
 import type { PhaseView } from './phase.ts';
+import type { PoolCount } from './presignatures/pool.ts';
 import type { Refusal } from './sessions/peers.ts';
 import type { SessionTable } from './sessions/table.ts';
 
@@ -12,6 +15,8 @@ import type { SessionTable } from './sessions/table.ts';
 export const softwareVersion = '0.1.0';
 /** Refusals of peers that a node remembers. */
 const maxRefusals = 16;
+/** Pools of presignatures that a status shows: at most so many, and at most so many bytes of them. */
+const maxPools = { count: 256, bytes: 24_576 };
 
 /** The last refusals of peers, newest first. */
 export class RefusalLog {
@@ -42,6 +47,8 @@ export interface StatusModules {
   readonly manifest: VerifiedManifest;
   readonly keys: ReturnType<Keystore['counts']>;
   readonly sessions: ReturnType<SessionTable['counts']>;
+  readonly pairings: readonly PairingInfo[];
+  readonly presignatures: { readonly total: number; readonly pools: readonly PoolCount[] };
   readonly refusals: RefusalLog;
   readonly now: () => number;
 }
@@ -53,6 +60,15 @@ export function evidenceUntil({ attester, manifest, now }: StatusModules): numbe
     .filter((one) => one.platform === attester.platform && one.notBefore <= at)
     .map((one) => one.notAfter);
   return Math.max(0, Math.min(attester.notAfter(), Math.max(0, ...windows)));
+}
+
+/** The pools that fit, the fullest first: names of nodes may be long, and a status that can't be sent helps nobody. */
+function shownPools(pools: readonly PoolCount[]): PoolCount[] {
+  let bytes = 0;
+  return pools.slice(0, maxPools.count).filter(({ key, nodes }) => {
+    bytes += nodes.reduce((sum, name) => sum + name.length + 2, key.length + 40);
+    return bytes <= maxPools.bytes;
+  });
 }
 
 /** Bytes of a {@link nodeStatus}. */
@@ -70,6 +86,12 @@ export function statusBytes(modules: StatusModules): Uint8Array {
     manifest: { hash: manifest.hash, version: manifest.version },
     keys: modules.keys,
     sessions: modules.sessions,
+    backends: [...backends].map(([scheme, backend]) => ({ scheme, backend })),
+    pairings: [...modules.pairings],
+    presignatures: {
+      total: modules.presignatures.total,
+      pools: shownPools(modules.presignatures.pools),
+    },
     evidenceUntil: evidenceUntil(modules),
     refusals: [...refusals.entries],
   };

@@ -1,6 +1,6 @@
 /**
- * Opening the keys: reaches the HSM process, again and again where that may pass by itself, and opens the key store with
- * it. Moves the node from `sealed` to `ready`.
+ * Opening the keys: reaches the HSM process, again and again where that may pass by itself, and opens the key store and the
+ * pairings with it. Moves the node from `sealed` to `ready`.
  */
 import { join } from 'node:path';
 import type { HsmLink } from '../hsm/index.ts';
@@ -10,6 +10,7 @@ import type { DaemonConfig } from './config.ts';
 import type { Files } from './files/atomic.ts';
 import { openKeystore, type Keystore } from './keystore/keystore.ts';
 import type { MakeMemory } from './keystore/secretMemory.ts';
+import { openPairings, type Pairings } from './pairings/pairings.ts';
 import type { PhaseHolder } from './phase.ts';
 
 /** Reaches the HSM process. */
@@ -33,8 +34,12 @@ export interface UnlockModules {
   readonly phase: PhaseHolder;
   /** Aborted when the node stops. */
   readonly stopping: AbortSignal;
-  /** Takes over the open store and the link that it works with; then the node is ready. */
-  readonly opened: (keystore: Keystore, hsm: HsmLink) => void;
+  /** Takes over what is open, and the link that it works with; then the node is ready. */
+  readonly opened: (stores: {
+    readonly keystore: Keystore;
+    readonly pairings: Pairings;
+    readonly hsm: HsmLink;
+  }) => void;
   /** Told of an error that is not the HSM's: the store can't be used, and trying again changes nothing. */
   readonly failed: (error: unknown) => void;
 }
@@ -63,19 +68,24 @@ async function attempt(config: UnlockConfig, modules: UnlockModules): Promise<'d
   const { hsm, store, cluster, node } = config;
   const { connectHsm, files, random, secretMemory, now, phase, stopping } = modules;
   let link: HsmLink | undefined;
+  let keystore: Keystore | undefined;
   try {
     link = await unlessStopping(connectHsm({ socket: hsm.socket, timeoutMs: hsmTimeoutMs }), stopping);
     if (link === undefined) {
       return 'done';
     }
     phase.enter('unlocking');
-    const options = { folder: join(store.folder, 'keys'), cluster, node };
-    modules.opened(await openKeystore(options, { files, hsm: link, random, now, secretMemory }), link);
+    const folder = (name: string) => ({ folder: join(store.folder, name), cluster, node });
+    const common = { files, hsm: link, random, now, secretMemory };
+    keystore = await openKeystore(folder('keys'), common);
+    const pairings = await openPairings(folder('pairings'), common);
+    modules.opened({ keystore, pairings, hsm: link });
     if (!stopping.aborted) {
       phase.enter('ready');
     }
     return 'done';
   } catch (error) {
+    await keystore?.close();
     await link?.close();
     if (isSymbolonError(error) && error.code.startsWith('hsm/')) {
       return refused(error, phase);
@@ -111,7 +121,7 @@ async function unlessStopping(
 }
 
 /** Waits, or less where the node stops. */
-async function delay(ms: number, stopping: AbortSignal): Promise<void> {
+export async function delay(ms: number, stopping: AbortSignal): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const passed = new Promise((resolve) => {
     timer = setTimeout(resolve, ms);

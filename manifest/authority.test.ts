@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ErrorCode } from '../wire/errors/index.ts';
+import { isEcdsa, schemes } from '../wire/ids.ts';
 import { maxClientSkewMs, maxRequestLifeMs } from '../wire/limits.ts';
+import { actions, payloadKinds, type Manifest, type ManifestClient } from '../wire/messages/manifest.ts';
 import { requestBytes, requestHash, signedRequest, type Request } from '../wire/messages/request.ts';
 import { refusal } from '../daemon/testing/refusal.ts';
 import {
@@ -190,4 +192,148 @@ test('given client keys, when they connect, then only a granted action of a know
     () => mayConnect(manifest, coordinator.publicKey, 'relay', { now: coordinator.notAfter }),
     refusal('request/client-expired'),
   );
+});
+
+const about = { key: '1'.repeat(32), purpose: 'treasury' };
+const { v, cluster, id, client: by, issuedAt, expiresAt } = sampleSign();
+const head = { v, cluster, id, client: by, issuedAt, expiresAt };
+const two = ['node-1', 'node-2'];
+const reshare = (change: Partial<Extract<Request, { action: 'key.reshare' }>> = {}): Request => ({
+  ...head,
+  ...about,
+  action: 'key.reshare',
+  generation: 1,
+  public: Uint8Array.of(1),
+  label: 'main',
+  dealers: two,
+  nodes: ['node-2', 'node-3'],
+  threshold: 2,
+  ...change,
+});
+const later: readonly Request[] = [
+  { ...head, ...about, action: 'key.refresh', generation: 1 },
+  reshare(),
+  { ...head, action: 'pair', nodes: two },
+  { ...head, action: 'pair.renew', nodes: two },
+  { ...head, ...about, action: 'presign', nodes: two },
+];
+/** The manifest, in which the operator has these grants. */
+const granting = (may: Manifest['clients'][number]['may']): Manifest => ({
+  ...manifest,
+  clients: manifest.clients.map((client) => (client.name === 'operator' ? { ...client, may } : client)),
+});
+const full = { purposes: ['treasury'], schemes: [...schemes], payloads: [...payloadKinds] };
+
+for (const request of later) {
+  const { action } = request;
+  const asked = (under: Manifest): unknown =>
+    verifySignedRequest(signRequest(request, sampleSeeds.operator), under, at);
+
+  test(`T25: given a request to ${action}, when exactly that is granted, then it passes, and no other grant stands for it`, () => {
+    asked(granting([{ action, purposes: full.purposes, schemes: [], payloads: [] }]));
+    const others = granting(actions.filter((one) => one !== action).map((one) => ({ action: one, ...full })));
+    assert.throws(() => asked(others), refusal('request/not-granted', { action }));
+    if ('purpose' in request) {
+      const elsewhere = granting([{ action, ...full, purposes: ['payroll'] }]);
+      assert.throws(() => asked(elsewhere), refusal('request/not-granted', { action }));
+    }
+  });
+
+  if ('key' in request) {
+    test(`T19, T25: given a request to ${action}, when the key is known, then its purpose and scheme are in one grant`, () => {
+      const scheme = action === 'presign' ? 'dkls23-secp256k1' : 'frost-ed25519';
+      const key = { id: request.key, scheme, purpose: 'treasury' } as const;
+      const client = (may: Manifest['clients'][number]['may']): ManifestClient => {
+        const found = granting(may).clients.find(({ name }) => name === 'operator');
+        assert.ok(found);
+        return found;
+      };
+      checkKeyUse(request, client([{ action, ...full }]), key);
+      assert.throws(() => {
+        checkKeyUse(request, client([{ action, ...full }]), { ...key, purpose: 'payroll' });
+      }, refusal('request/wrong-purpose'));
+      for (const may of [
+        [{ action, ...full, schemes: schemes.filter((one) => one !== scheme) }],
+        [
+          { action, ...full, schemes: [] },
+          { action, ...full, purposes: [] },
+        ],
+        [{ action: 'sign' as const, ...full }],
+      ]) {
+        assert.throws(
+          () => {
+            checkKeyUse(request, client(may), key);
+          },
+          refusal('request/not-granted', { action }),
+        );
+      }
+    });
+  }
+}
+
+const wrongNodes: readonly [string, Request][] = [
+  ['dealers not sorted', reshare({ dealers: ['node-2', 'node-1'] })],
+  ['a dealer twice', reshare({ dealers: ['node-1', 'node-1'] })],
+  ['a dealer that the manifest does not have', reshare({ dealers: ['node-1', 'node-9'] })],
+  ['new holders not sorted', reshare({ nodes: ['node-3', 'node-2'] })],
+  ['a new holder that the manifest does not have', reshare({ nodes: ['node-2', 'node-9'] })],
+  ['a new threshold above the new holders', reshare({ threshold: 3 })],
+  [
+    'T20: a new threshold of half the new holders',
+    reshare({ nodes: ['node-1', 'node-2', 'node-3', 'node-4'], threshold: 2 }),
+  ],
+  ['nodes to pair not sorted', { ...head, action: 'pair', nodes: ['node-2', 'node-1'] }],
+  ['a node to pair twice', { ...head, action: 'pair.renew', nodes: ['node-2', 'node-2'] }],
+  ['a node to pair that is nowhere', { ...head, action: 'pair', nodes: ['node-1', 'node-9'] }],
+  ['signers not sorted', { ...head, ...about, action: 'presign', nodes: ['node-2', 'node-1'] }],
+  ['a signer that is nowhere', { ...head, ...about, action: 'presign', nodes: ['node-1', 'node-9'] }],
+];
+for (const [what, request] of wrongNodes) {
+  test(`given ${what}, when a request is verified, then request/bad-participants`, () => {
+    const [first] = manifest.nodes;
+    assert.ok(first);
+    const may = [{ action: request.action, ...full }];
+    const four = { ...granting(may), nodes: [...manifest.nodes, { ...first, name: 'node-4', index: 4 }] };
+    assert.throws(
+      () => verifySignedRequest(signRequest(request, sampleSeeds.operator), four, at),
+      refusal('request/bad-participants'),
+    );
+  });
+}
+
+test('given payloads of FROST and ECDSA, when the key is of the other kind, then they are refused, and no FROST key has presignatures', () => {
+  const { client } = ask(sampleSign());
+  const may = [
+    { action: 'sign' as const, ...full },
+    { action: 'presign' as const, ...full },
+  ];
+  const message = new Uint8Array(32);
+  for (const scheme of schemes) {
+    const key = { id: about.key, scheme, purpose: 'treasury' };
+    const taken = payloadKinds.filter((kind) => {
+      const payload = { kind, message, digest: message };
+      try {
+        checkKeyUse(sampleSign({ payload }), { ...client, may }, key);
+        return true;
+      } catch (error) {
+        return !refusal('request/wrong-payload')(error);
+      }
+    });
+    const wanted = {
+      'frost-ed25519': ['message'],
+      'frost-secp256k1-tr': ['bip340-digest', 'bip341-key-spend'],
+      'dkls23-secp256k1': ['ecdsa-keccak256', 'ecdsa-sha256', 'ecdsa-digest'],
+      'dkls23-p256': ['ecdsa-keccak256', 'ecdsa-sha256', 'ecdsa-digest'],
+    };
+    assert.deepEqual(taken, wanted[scheme]);
+    const presign = { ...head, ...about, action: 'presign', nodes: two } as const;
+    const use = (): void => {
+      checkKeyUse(presign, { ...client, may }, key);
+    };
+    if (isEcdsa(scheme)) {
+      use();
+    } else {
+      assert.throws(use, refusal('request/wrong-payload', { payload: 'presignature' }));
+    }
+  }
 });

@@ -4,13 +4,14 @@
  */
 import { SymbolonError } from '../wire/errors/index.ts';
 import { maxClientSkewMs, maxRequestLifeMs } from '../wire/limits.ts';
-import { equalBytes, toHex, type Scheme } from '../wire/ids.ts';
+import { equalBytes, isEcdsa, toHex, type Scheme } from '../wire/ids.ts';
 import type { Action, Manifest, ManifestClient, PayloadKind } from '../wire/messages/manifest.ts';
 import {
   requestBytes,
   requestHash,
   signedRequest,
-  type KeyCreateRequest,
+  type PresignRequest,
+  type RenewRequest,
   type Request,
   type SignRequest,
 } from '../wire/messages/request.ts';
@@ -29,10 +30,14 @@ export interface At {
   readonly now: number;
 }
 
+/** A request about a key that exists. */
+export type KeyUseRequest = SignRequest | RenewRequest | PresignRequest;
+
 type Grant = ManifestClient['may'][number];
 
 /**
- * Checks signature, times and grants of a signed request. For `sign` the key decides too: see {@link checkKeyUse}.
+ * Checks signature, times and grants of a signed request. Where it names a key, the key decides too: see
+ * {@link checkKeyUse}.
  * The signature comes before times, grants and nodes: a refusal tells a stranger no more than whether a name is a
  * client's (T10).
  * @throws SymbolonError `wire/*` where the bytes are malformed, `request/*` otherwise.
@@ -57,20 +62,41 @@ export function verifySignedRequest(signed: Uint8Array, manifest: Manifest, { no
   }
   checkClient(client, now);
   checkTimes(request, now);
-  if (request.action === 'sign') {
-    requireGrant(client, request.action, signWants(request), (grant) =>
-      coversSign(grant, request.purpose, request.payload.kind),
-    );
-  } else {
-    requireGrant(
-      client,
-      request.action,
-      `${request.purpose} ${request.scheme}`,
-      (grant) => grant.purposes.includes(request.purpose) && grant.schemes.includes(request.scheme),
-    );
-    checkParticipants(request, manifest);
-  }
+  checkGranted(request, client);
+  checkNodes(request, manifest);
   return { request, hash, client };
+}
+
+/**
+ * Checks that one grant of the client covers the request, as far as the request alone can tell.
+ * @throws SymbolonError `request/not-granted`.
+ */
+export function checkGranted(request: Request, client: ManifestClient): void {
+  const { action } = request;
+  switch (action) {
+    case 'sign':
+      requireGrant(client, action, signWants(request), (grant) =>
+        coversSign(grant, request.purpose, request.payload.kind),
+      );
+      return;
+    case 'key.create':
+      requireGrant(
+        client,
+        action,
+        `${request.purpose} ${request.scheme}`,
+        (grant) => grant.purposes.includes(request.purpose) && grant.schemes.includes(request.scheme),
+      );
+      return;
+    case 'key.refresh':
+    case 'key.reshare':
+    case 'presign':
+      requireGrant(client, action, request.purpose, (grant) => grant.purposes.includes(request.purpose));
+      return;
+    case 'pair':
+    case 'pair.renew':
+      // A pairing belongs to no key: whoever may make pairings may make them between any nodes.
+      requireGrant(client, action, 'pairings', () => true);
+  }
 }
 
 const signWants = ({ purpose, payload }: SignRequest): string => `${purpose} ${payload.kind}`;
@@ -110,45 +136,78 @@ function requireGrant(
   }
 }
 
-function checkParticipants({ nodes, threshold }: KeyCreateRequest, manifest: Manifest): void {
-  const refuse = (reason: string): never => {
-    throw new SymbolonError('request/bad-participants', { reason });
-  };
-  let before = '';
-  for (const node of nodes) {
-    if (!manifest.nodes.some(({ name }) => name === node)) {
-      refuse('a node that the manifest does not have');
-    }
-    if (node === before) {
-      refuse('a node twice');
-    }
-    if (node < before) {
-      refuse('nodes not sorted');
-    }
-    before = node;
-  }
-  if (threshold < 2 || threshold > nodes.length) {
-    refuse('threshold not within 2 and the number of nodes');
-  }
-  // Above half: two disjoint groups can never both sign.
-  if (threshold * 2 <= nodes.length) {
-    refuse('threshold not above half of the nodes');
+const badParticipants = (reason: string): never => {
+  throw new SymbolonError('request/bad-participants', { reason });
+};
+
+/** The nodes that a request names are nodes of the manifest, and new holders keep the rule of the threshold. */
+function checkNodes(request: Request, manifest: Manifest): void {
+  switch (request.action) {
+    case 'sign':
+    case 'key.refresh':
+      return;
+    case 'key.reshare':
+      checkNames(request.dealers, manifest);
+      checkHolders(request, manifest);
+      return;
+    case 'key.create':
+      checkHolders(request, manifest);
+      return;
+    case 'pair':
+    case 'pair.renew':
+    case 'presign':
+      checkNames(request.nodes, manifest);
   }
 }
 
+/** Sorted, each once, each in the manifest. */
+function checkNames(nodes: readonly string[], manifest: Manifest): void {
+  let before = '';
+  for (const node of nodes) {
+    if (!manifest.nodes.some(({ name }) => name === node)) {
+      badParticipants('a node that the manifest does not have');
+    }
+    if (node === before) {
+      badParticipants('a node twice');
+    }
+    if (node < before) {
+      badParticipants('nodes not sorted');
+    }
+    before = node;
+  }
+}
+
+function checkHolders(
+  { nodes, threshold }: { readonly nodes: readonly string[]; readonly threshold: number },
+  manifest: Manifest,
+): void {
+  checkNames(nodes, manifest);
+  if (threshold < 2 || threshold > nodes.length) {
+    badParticipants('threshold not within 2 and the number of nodes');
+  }
+  // Above half: two disjoint groups can never both sign. After a reshare the same rule keeps the holders of the
+  // generation before that took no part below its threshold.
+  if (threshold * 2 <= nodes.length) {
+    badParticipants('threshold not above half of the nodes');
+  }
+}
+
+const ecdsaPayloads: readonly PayloadKind[] = ['ecdsa-keccak256', 'ecdsa-sha256', 'ecdsa-digest'];
 /** Payload kinds that a key of each scheme signs. */
 const payloadsOf: Readonly<Record<Scheme, readonly PayloadKind[]>> = {
   'frost-ed25519': ['message'],
   'frost-secp256k1-tr': ['bip340-digest', 'bip341-key-spend'],
+  'dkls23-secp256k1': ecdsaPayloads,
+  'dkls23-p256': ecdsaPayloads,
 };
 
 /**
- * Checks a verified `sign` request against the key it names: same purpose (T19), a payload that the scheme signs, and one
- * grant that covers action, purpose, payload and scheme together.
+ * Checks a verified request against the key it names: same purpose (T19); where it signs, a payload that the scheme signs;
+ * and one grant that covers action, purpose, payload and scheme together.
  * @throws SymbolonError `request/wrong-purpose`, `request/wrong-payload`, `request/not-granted`.
  */
 export function checkKeyUse(
-  request: SignRequest,
+  request: KeyUseRequest,
   client: ManifestClient,
   key: { readonly id: string; readonly scheme: Scheme; readonly purpose: string },
 ): void {
@@ -159,15 +218,27 @@ export function checkKeyUse(
       got: request.purpose,
     });
   }
-  const { kind } = request.payload;
-  if (!payloadsOf[key.scheme].includes(kind)) {
-    throw new SymbolonError('request/wrong-payload', { scheme: key.scheme, payload: kind });
+  if (request.action === 'sign') {
+    const { kind } = request.payload;
+    if (!payloadsOf[key.scheme].includes(kind)) {
+      throw new SymbolonError('request/wrong-payload', { scheme: key.scheme, payload: kind });
+    }
+    requireGrant(
+      client,
+      'sign',
+      `${signWants(request)} ${key.scheme}`,
+      (grant) => grant.schemes.includes(key.scheme) && coversSign(grant, key.purpose, kind),
+    );
+    return;
+  }
+  if (request.action === 'presign' && !isEcdsa(key.scheme)) {
+    throw new SymbolonError('request/wrong-payload', { scheme: key.scheme, payload: 'presignature' });
   }
   requireGrant(
     client,
-    'sign',
-    `${signWants(request)} ${key.scheme}`,
-    (grant) => grant.schemes.includes(key.scheme) && coversSign(grant, key.purpose, kind),
+    request.action,
+    `${key.purpose} ${key.scheme}`,
+    (grant) => grant.schemes.includes(key.scheme) && grant.purposes.includes(key.purpose),
   );
 }
 

@@ -1,10 +1,12 @@
 /** Who is who and who may ask for what. Pure: the node, the coordinator and the CLI decide with the same code. */
 export {
+  checkGranted,
   checkKeyUse,
   mayConnect,
   signRequest,
   verifySignedRequest,
   type At,
+  type KeyUseRequest,
   type VerifiedRequest,
 } from './authority.ts';
 export { maxClientSkewMs as clockSkewMs, maxGovernanceChanges } from '../wire/limits.ts';

@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { crashAt } from '../testing/faults.ts';
 import { testFolder } from '../testing/folder.ts';
 import { refusal } from '../testing/refusal.ts';
-import { nodeFiles, temporaryPrefix } from './atomic.ts';
-import { Queue } from './queue.ts';
+import { nodeFiles, printableName, temporaryPrefix } from './atomic.ts';
+import { Lanes, Queue } from './queue.ts';
 
 const files = nodeFiles();
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -138,4 +138,39 @@ test('given tasks that fail, when queued, then each runs once, in order, and the
     ['fulfilled', 'rejected', 'fulfilled'],
   );
   await queue.drained();
+});
+
+test('given more tasks than lanes, when run, then never more at once than lanes, in order, and a failure frees its lane', async () => {
+  const lanes = new Lanes(2);
+  const started: number[] = [];
+  const ends: (() => void)[] = [];
+  const task = (n: number) => async (): Promise<number> => {
+    started.push(n);
+    await new Promise<void>((end) => ends.push(end));
+    return n === 1 ? Promise.reject(new Error('task 1')) : n;
+  };
+  const turn = (): Promise<void> =>
+    new Promise((done) => {
+      setImmediate(done);
+    });
+  const results = Promise.allSettled([1, 2, 3, 4].map((n) => lanes.run(task(n))));
+  await turn();
+  assert.deepEqual(started, [1, 2]);
+  ends[0]?.();
+  await turn();
+  assert.deepEqual(started, [1, 2, 3]);
+  ends[1]?.();
+  ends[2]?.();
+  await turn();
+  assert.deepEqual(started, [1, 2, 3, 4]);
+  ends[3]?.();
+  assert.deepEqual(
+    (await results).map(({ status }) => status),
+    ['rejected', 'fulfilled', 'fulfilled', 'fulfilled'],
+  );
+});
+
+test('given a name that somebody chose, when it goes into a report, then it is printable and short', () => {
+  assert.equal(printableName('b\u0007\u00e9ll \n'), 'b??ll??');
+  assert.equal(printableName('x'.repeat(200)).length, 80);
 });

@@ -82,6 +82,9 @@ export type BeforeStep = (step: DiskStep) => number | undefined;
 /** Prefix of temporary names: what carries it is the rest of an interrupted {@link Files.replace}. */
 export const temporaryPrefix = '.tmp-';
 
+/** A name as a report shows it: names come from whoever can write the folder, so bounded and printable. */
+export const printableName = (file: string): string => file.replace(/[^\x21-\x7e]/g, '?').slice(0, 80);
+
 const worldOrGroupWritable = 0o022;
 
 /** The real file layer on node:fs. `before` injects faults in tests. */

@@ -9,7 +9,7 @@ import { refusal } from '../testing/refusal.ts';
 import { random, sampleCluster, sampleKey } from '../testing/sampleKey.ts';
 import { keyStored, type Envelope } from '../../wire/messages/session.ts';
 import { openKeystore, type Keystore } from './keystore.ts';
-import { recordFile } from './records.ts';
+import { fileOf } from './records.ts';
 
 const key = sampleKey();
 const twin = sampleKey();
@@ -54,9 +54,9 @@ for (const [name, confirmations, holder] of forged) {
       store.activate(key.id, confirmations),
       refusal('store/activation-refused', { holder }),
     );
-    assert.equal(store.find(key.id).kind, 'pending');
+    assert.equal((await store.open(key.id)).kind, 'pending');
     await store.close();
-    assert.equal((await reopen(folder)).find(key.id).kind, 'pending');
+    assert.equal((await (await reopen(folder)).open(key.id)).kind, 'pending');
   });
 }
 
@@ -75,14 +75,10 @@ test('T28: given the activation of another key copied beside a pending one, when
   await store.putPending(twin.pending(0));
   await store.activate(twin.id, twin.confirmations());
   await store.close();
-  const part = 'active';
-  await copyFile(
-    join(folder, recordFile({ id: twin.id, generation: 1, part })),
-    join(folder, recordFile({ id: key.id, generation: 1, part })),
-  );
+  await copyFile(join(folder, fileOf(twin.place(), 'proof')), join(folder, fileOf(key.place(), 'proof')));
   const again = await reopen(folder);
-  const found = again.find(key.id);
+  const found = await again.open(key.id);
   assert.equal(found.kind, 'broken');
   assert.equal(found.code, 'store/activation-refused');
-  assert.equal(again.find(twin.id).kind, 'active');
+  assert.equal((await again.open(twin.id)).kind, 'active');
 });

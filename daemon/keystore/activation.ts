@@ -1,12 +1,12 @@
 /**
- * The proof that every holder of a new key stored its share: the round-4 envelopes of all of them, signed with the
+ * The proof that every holder of a generation stored its share: the round-4 envelopes of all of them, signed with the
  * identities that the sealed record names. Those identities live in memory only, so nobody can make such a proof later.
  */
 import { verifyEnvelope } from '../../enclave/channel/index.ts';
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
 import { equalBytes } from '../../wire/ids.ts';
 import { keyStored, type Envelope } from '../../wire/messages/session.ts';
-import { activationBytes, openPartHash, storedRound, type KeyRecord } from './records.ts';
+import { activationBytes, openPartHash, storedRound, type GenerationRecord } from './records.ts';
 
 const refuse = (reason: string, holder: string, cause?: unknown): SymbolonError<'store/activation-refused'> =>
   new SymbolonError('store/activation-refused', { reason, holder }, cause === undefined ? {} : { cause });
@@ -15,7 +15,7 @@ const refuse = (reason: string, holder: string, cause?: unknown): SymbolonError<
  * Checks that `confirmations` hold exactly one good round-4 envelope of each holder, and returns them sorted.
  * @throws SymbolonError `store/activation-refused`.
  */
-export function checkConfirmations(record: KeyRecord, confirmations: readonly Envelope[]): Envelope[] {
+export function checkConfirmations(record: GenerationRecord, confirmations: readonly Envelope[]): Envelope[] {
   const { holders, session, transcript } = record;
   const bySender = new Map<string, Envelope>();
   for (const envelope of confirmations) {
@@ -56,7 +56,7 @@ export function checkConfirmations(record: KeyRecord, confirmations: readonly En
 
 /** The bytes of an activation file. @throws SymbolonError `store/activation-refused`. */
 export function encodeActivation(
-  record: KeyRecord,
+  record: GenerationRecord,
   open: Uint8Array,
   confirmations: readonly Envelope[],
 ): Uint8Array {
@@ -72,9 +72,10 @@ export function encodeActivation(
 /**
  * Checks an activation file against the record it lies beside. Everything is verified again at each start: the file
  * itself carries no authority.
+ * @returns the confirmations in it, sorted by sender
  * @throws SymbolonError `wire/*`, `store/activation-refused`.
  */
-export function checkActivation(record: KeyRecord, open: Uint8Array, file: Uint8Array): void {
+export function checkActivation(record: GenerationRecord, open: Uint8Array, file: Uint8Array): Envelope[] {
   const activation = activationBytes.decode(file);
   if (activation.key !== record.id || activation.generation !== record.public.generation) {
     throw refuse('it is of another key or generation', 'unknown');
@@ -82,5 +83,5 @@ export function checkActivation(record: KeyRecord, open: Uint8Array, file: Uint8
   if (!equalBytes(activation.record, openPartHash(open))) {
     throw refuse('it is of another record', 'unknown');
   }
-  checkConfirmations(record, activation.confirmations);
+  return checkConfirmations(record, activation.confirmations);
 }

@@ -8,9 +8,9 @@ import { nodeFiles, type Files } from '../files/atomic.ts';
 import { testFolder } from '../testing/folder.ts';
 import { memoryHsm } from '../testing/memoryHsm.ts';
 import { refusal } from '../testing/refusal.ts';
-import { random, sampleCluster, sampleKey, type SampleKey } from '../testing/sampleKey.ts';
+import { nextGeneration, random, sampleCluster, sampleKey, type SampleKey } from '../testing/sampleKey.ts';
 import { openKeystore, type FoundKey, type Keystore } from './keystore.ts';
-import { encodeOpenPart, recordFile } from './records.ts';
+import { encodeOpenPart, fileOf } from './records.ts';
 
 const key = sampleKey();
 const other = sampleKey();
@@ -37,9 +37,9 @@ function forge(of: SampleKey, share: KeyShare, id = of.id, generation = 1): Prom
 async function found(t: TestContext, sealed: Uint8Array, id: string, generation = 1): Promise<FoundKey> {
   const folder = join(await testFolder(t), 'store');
   await files.makeFolder(folder);
-  await files.replace(join(folder, recordFile({ id, generation, part: 'sealed' })), sealed);
+  await files.replace(join(folder, fileOf({ id, generation, session: '', kind: 'share' }, 'record')), sealed);
   const store = await open(folder);
-  return store.find(id);
+  return store.open(id);
 }
 
 const [own] = key.shares;
@@ -91,5 +91,33 @@ test('given a disk that gives back another record, when a key is stored, then no
   };
   const store = await open(join(await testFolder(t), 'store'), lying);
   await assert.rejects(store.putPending(key.pending(0)), refusal('store/record-mismatch'));
-  assert.equal(store.find(key.id).kind, 'absent');
+  assert.equal((await store.open(key.id)).kind, 'absent');
+});
+
+test('T21: given a disk that does not give the proof of a refresh back, when activated, then the old generation stays and signs', async (t) => {
+  const folder = join(await testFolder(t), 'store');
+  const next = nextGeneration(key);
+  let lie = false;
+  const forgetful: Files = {
+    read: (path, maxBytes) =>
+      lie && path.endsWith('.active') ? Promise.resolve({ kind: 'absent' }) : files.read(path, maxBytes),
+    list: (path) => files.list(path),
+    makeFolder: (path) => files.makeFolder(path),
+    replace: (path, bytes) => files.replace(path, bytes),
+    remove: (path) => files.remove(path),
+    append: (path) => files.append(path),
+  };
+  const store = await open(folder, forgetful);
+  await store.putPending(key.pending(0));
+  await store.activate(key.id, key.confirmations());
+  await store.putPending(next.pending(0));
+  assert.equal((await store.open(key.id)).kind, 'active');
+  lie = true;
+  await assert.rejects(store.activate(key.id, next.confirmations()), refusal('store/write-failed'));
+  lie = false;
+  const result = await store.open(key.id);
+  assert.ok(result.kind === 'active' && result.info.generation === 1);
+  for (const part of ['record', 'proof'] as const) {
+    assert.equal((await files.read(join(folder, fileOf(key.place(), part)), 65_536)).kind, 'value');
+  }
 });

@@ -19,7 +19,7 @@ import { memoryHsm, type MemoryHsm } from '../testing/memoryHsm.ts';
 import { refusal } from '../testing/refusal.ts';
 import { random, sampleCluster, sampleKey, type SampleKey } from '../testing/sampleKey.ts';
 import { openKeystore, type Keystore } from './keystore.ts';
-import { recordFile } from './records.ts';
+import { fileOf, type FilePart } from './records.ts';
 
 const key = sampleKey();
 const other = sampleKey('frost-secp256k1-tr');
@@ -29,8 +29,8 @@ const files = nodeFiles();
 
 const open = (folder: string, node = 'node-1', hsm: MemoryHsm = hsm1): Promise<Keystore> =>
   openKeystore({ folder, cluster: sampleCluster, node }, { files, hsm, random, now });
-const fileOf = (folder: string, of: SampleKey, part: 'sealed' | 'active', generation = 1): string =>
-  join(folder, recordFile({ id: of.id, generation, part }));
+const pathOf = (folder: string, of: SampleKey, part: FilePart, generation = 1): string =>
+  join(folder, fileOf({ ...of.place(), generation }, part));
 
 /** A store of node-1 with an active key and a pending one; closed. */
 async function filled(t: TestContext): Promise<string> {
@@ -48,7 +48,7 @@ test('given no folder, when the store opens, then it is a first start with an em
   const store = await open(folder);
   assert.equal(store.firstStart, true);
   assert.deepEqual(store.counts(), { active: 0, pending: 0, broken: 0 });
-  assert.deepEqual(store.find(key.id), { kind: 'absent' });
+  assert.deepEqual(await store.open(key.id), { kind: 'absent' });
   await store.close();
   const again = await open(folder);
   assert.equal(again.firstStart, false);
@@ -88,12 +88,12 @@ test('given a key generation, when stored, activated and read again, then the sh
   const info = await store.putPending(key.pending(0));
   assert.equal(info.state, 'pending');
   assert.equal(info.id, key.id);
-  assert.equal(store.find(key.id).kind, 'pending');
+  assert.equal((await store.open(key.id)).kind, 'pending');
   assert.equal((await store.activate(key.id, key.confirmations())).state, 'active');
   assert.equal((await store.activate(key.id, key.confirmations())).state, 'active');
   await store.close();
   const again = await open(folder);
-  const found = again.find(key.id);
+  const found = await again.open(key.id);
   assert.equal(found.kind, 'active');
   assert.deepEqual(found.share.secret, key.shares[0]?.secret);
   assert.deepEqual(found.info.nodes, ['node-1', 'node-2', 'node-3']);
@@ -101,22 +101,22 @@ test('given a key generation, when stored, activated and read again, then the sh
   assert.deepEqual(again.broken(), []);
   await again.close();
   assert.ok(found.share.secret.every((byte) => byte === 0));
-  assert.throws(() => again.find(key.id), refusal('store/closed'));
+  await assert.rejects(again.open(key.id), refusal('store/closed'));
 });
 
 test('given a pending key after a crash, when the node starts, then it signs nothing and can still be activated', async (t) => {
   const folder = await filled(t);
   const store = await open(folder);
-  assert.equal(store.find(other.id).kind, 'pending');
+  assert.equal((await store.open(other.id)).kind, 'pending');
   assert.deepEqual(store.counts(), { active: 1, pending: 1, broken: 0 });
   await store.activate(other.id, other.confirmations());
-  assert.equal(store.find(other.id).kind, 'active');
+  assert.equal((await store.open(other.id)).kind, 'active');
 });
 
 test('given the same key and generation, when stored again, then it is refused and the first stays', async (t) => {
   const store = await open(await filled(t));
   await assert.rejects(store.putPending(key.pending(0)), refusal('store/key-exists', { generation: 1 }));
-  assert.equal(store.find(key.id).kind, 'active');
+  assert.equal((await store.open(key.id)).kind, 'active');
 });
 
 test('T29: given a share that is not its commitment, when stored, then it is refused and nothing is written', async (t) => {
@@ -142,37 +142,37 @@ test('T28: given the file of another node, when this node starts, then it is ref
   const node2 = await open(foreign, 'node-2', memoryHsm('0002', random));
   await node2.putPending(third.pending(1));
   await node2.close();
-  await copyFile(fileOf(foreign, third, 'sealed'), fileOf(folder, third, 'sealed'));
+  await copyFile(pathOf(foreign, third, 'record'), pathOf(folder, third, 'record'));
   const store = await open(folder);
-  const found = store.find(third.id);
+  const found = await store.open(third.id);
   assert.equal(found.kind, 'broken');
   assert.equal(found.code, 'hsm/record-other-node');
-  assert.equal(store.find(key.id).kind, 'active');
+  assert.equal((await store.open(key.id)).kind, 'active');
   assert.deepEqual(store.counts(), { active: 1, pending: 1, broken: 1 });
   assert.deepEqual(
     store.broken().map(({ file, code }) => ({ file, code })),
-    [{ file: recordFile({ id: third.id, generation: 1, part: 'sealed' }), code: 'hsm/record-other-node' }],
+    [{ file: fileOf(third.place(), 'record'), code: 'hsm/record-other-node' }],
   );
 });
 
 test('T28: given another token, when the node starts, then every record is refused by name', async (t) => {
   const store = await open(await filled(t), 'node-1', memoryHsm('0002', random));
   assert.deepEqual(
-    store.list().map(({ state, code }) => ({ state, code })),
+    (await store.list()).map(({ state, code }) => ({ state, code })),
     [1, 2].map(() => ({ state: 'broken', code: 'hsm/record-other-token' })),
   );
 });
 
 test('T28: given two records swapped, or one under another generation, when the node starts, then each is refused by name', async (t) => {
   const folder = await filled(t);
-  const [a, b] = [fileOf(folder, key, 'sealed'), fileOf(folder, other, 'sealed')];
+  const [a, b] = [pathOf(folder, key, 'record'), pathOf(folder, other, 'record')];
   await rename(a, `${a}.x`);
   await rename(b, a);
   await rename(`${a}.x`, b);
-  await copyFile(b, fileOf(folder, sampleKey(), 'sealed', 7));
+  await copyFile(b, pathOf(folder, sampleKey(), 'record', 7));
   const swapped = await open(folder);
   for (const id of [key.id, other.id]) {
-    const found = swapped.find(id);
+    const found = await swapped.open(id);
     assert.equal(found.kind, 'broken');
     assert.equal(found.code, 'hsm/record-other-subject');
   }
@@ -181,10 +181,10 @@ test('T28: given two records swapped, or one under another generation, when the 
 
 test('T20: given an old generation put back as a newer one, when the node starts, then the key is broken and does not fall back', async (t) => {
   const folder = await filled(t);
-  await copyFile(fileOf(folder, key, 'sealed'), fileOf(folder, key, 'sealed', 2));
-  await copyFile(fileOf(folder, key, 'active'), fileOf(folder, key, 'active', 2));
+  await copyFile(pathOf(folder, key, 'record'), pathOf(folder, key, 'record', 2));
+  await copyFile(pathOf(folder, key, 'proof'), pathOf(folder, key, 'proof', 2));
   const store = await open(folder);
-  const found = store.find(key.id);
+  const found = await store.open(key.id);
   assert.equal(found.kind, 'broken');
   assert.equal(found.code, 'hsm/record-other-generation');
   assert.equal(store.counts().active, 0);
@@ -196,22 +196,22 @@ test('T20: given a newer generation beside the old one, when found, then pending
   const pending = key.pending(0);
   const share = { ...pending.share, public: { ...pending.share.public, generation: 2 } };
   await store.putPending({ ...pending, share });
-  let found = store.find(key.id);
+  let found = await store.open(key.id);
   assert.equal(found.kind, 'active');
   assert.equal(found.info.generation, 1);
   // Confirmations of generation 1 say generation 1: they can't make generation 2 active.
   await assert.rejects(store.activate(key.id, key.confirmations()), refusal('store/activation-refused'));
   await store.close();
-  await unlink(fileOf(folder, key, 'sealed', 2));
+  await unlink(pathOf(folder, key, 'record', 2));
   const without = await open(folder);
-  found = without.find(key.id);
+  found = await without.open(key.id);
   assert.equal(found.kind, 'active');
 });
 
 test('T21: given a record that opens no more, when it is the newest generation, then the older one does not sign in its place', async (t) => {
   const folder = await filled(t);
-  await writeFile(fileOf(folder, key, 'sealed', 2), 'junk', { mode: 0o600 });
-  const found = (await open(folder)).find(key.id);
+  await writeFile(pathOf(folder, key, 'record', 2), 'junk', { mode: 0o600 });
+  const found = await (await open(folder)).open(key.id);
   assert.equal(found.kind, 'broken');
   assert.equal(found.code, 'hsm/record-broken');
   assert.equal(found.info, undefined);
@@ -219,7 +219,7 @@ test('T21: given a record that opens no more, when it is the newest generation, 
 
 test('given each byte of a sealed record changed, when the node starts, then the record is refused and no share is made up', async (t) => {
   const folder = await filled(t);
-  const path = fileOf(folder, key, 'sealed');
+  const path = pathOf(folder, key, 'record');
   const genuine = await readFile(path);
   const codes = new Set<string>();
   for (let i = 0; i < genuine.length; i += 7) {
@@ -227,38 +227,38 @@ test('given each byte of a sealed record changed, when the node starts, then the
     changed[i] = (changed[i] ?? 0) ^ 0x01;
     await writeFile(path, changed);
     const store = await open(folder);
-    const found = store.find(key.id);
+    const found = await store.open(key.id);
     assert.equal(found.kind, 'broken', `byte ${i}`);
     codes.add(found.code);
-    assert.equal(store.find(other.id).kind, 'pending');
+    assert.equal((await store.open(other.id)).kind, 'pending');
     await store.close();
   }
   assert.ok([...codes].every((code) => code.startsWith('hsm/record-')));
   await writeFile(path, genuine);
-  assert.equal((await open(folder)).find(key.id).kind, 'active');
+  assert.equal((await (await open(folder)).open(key.id)).kind, 'active');
 });
 
 test('given each byte of an activation changed, when the node starts, then the key does not sign', async (t) => {
   const folder = await filled(t);
-  const path = fileOf(folder, key, 'active');
+  const path = pathOf(folder, key, 'proof');
   const genuine = await readFile(path);
   for (let i = 0; i < genuine.length; i += 11) {
     const changed = Buffer.from(genuine);
     changed[i] = (changed[i] ?? 0) ^ 0x01;
     await writeFile(path, changed);
     const store = await open(folder);
-    assert.equal(store.find(key.id).kind, 'broken', `byte ${i}`);
+    assert.equal((await store.open(key.id)).kind, 'broken', `byte ${i}`);
     await store.close();
   }
   // The record itself is sound: good confirmations repair the activation.
   const store = await open(folder);
   await store.activate(key.id, key.confirmations());
-  assert.equal((await open(folder)).find(key.id).kind, 'active');
+  assert.equal((await (await open(folder)).open(key.id)).kind, 'active');
 });
 
 test('given files that do not belong, when the node starts, then they are named and the keys go on', async (t) => {
   const folder = await filled(t);
-  const sealed = fileOf(folder, key, 'sealed');
+  const sealed = pathOf(folder, key, 'record');
   const junk = ['notes.txt', `${key.id}.01.sealed`, `${key.id.toUpperCase()}.1.sealed`, 'b\u0007\u00e9ll'];
   for (const name of junk) {
     await copyFile(sealed, join(folder, name));
@@ -275,11 +275,11 @@ test('given files that do not belong, when the node starts, then they are named 
 
 test('given an activation without its record, or a record that others can write, when the node starts, then the key is broken', async (t) => {
   const folder = await filled(t);
-  await unlink(fileOf(folder, key, 'sealed'));
-  await chmod(fileOf(folder, other, 'sealed'), 0o666);
+  await unlink(pathOf(folder, key, 'record'));
+  await chmod(pathOf(folder, other, 'record'), 0o666);
   const store = await open(folder);
   for (const id of [key.id, other.id]) {
-    const found = store.find(id);
+    const found = await store.open(id);
     assert.equal(found.kind, 'broken');
     assert.equal(found.code, 'store/file-broken');
   }
@@ -291,7 +291,7 @@ test('given a token that is away, when the node starts, then the start fails by 
   hsm.reachable = false;
   await assert.rejects(open(folder, 'node-1', hsm), refusal('hsm/unavailable'));
   hsm.reachable = true;
-  assert.equal((await open(folder, 'node-1', hsm)).find(key.id).kind, 'active');
+  assert.equal((await (await open(folder, 'node-1', hsm)).open(key.id)).kind, 'active');
 });
 
 test('given many keys, when listed, then pages follow each other in the order of ids', async (t) => {
@@ -300,14 +300,14 @@ test('given many keys, when listed, then pages follow each other in the order of
   await store.putPending(third.pending(0));
   const ids = [key.id, other.id, third.id].sort();
   assert.deepEqual(
-    store.list().map(({ id }) => id),
+    (await store.list()).map(({ id }) => id),
     ids,
   );
   assert.deepEqual(
-    store.list(ids[0], 1).map(({ id }) => id),
+    (await store.list(ids[0], 1)).map(({ id }) => id),
     [ids[1]],
   );
-  assert.deepEqual(store.list(ids[2]), []);
+  assert.deepEqual(await store.list(ids[2]), []);
 });
 
 test('given concurrent writes, when they run, then one writer does them all', async (t) => {

@@ -1,58 +1,59 @@
 /**
- * The sealed key store of a signer node: one sealed record a key and generation, and beside it the proof that every
+ * The sealed key store of a signer node: for each key and generation a sealed record, and beside it the proof that every
  * holder stored its share. See SPEC.md for the bytes and for what a hostile parent can and can't do with them.
+ *
+ * A start reads the names in the folder only. A key is unsealed and verified when it is asked for (reader.ts), or by the
+ * scrub. What changes the store is in writer.ts.
  */
 import { join } from 'node:path';
-import { sealRecord } from '../../hsm/index.ts';
-import { checkKeyShare } from '../../threshold/index.ts';
-import { SymbolonError } from '../../wire/errors/index.ts';
-import { equalBytes, keyIdOf } from '../../wire/ids.ts';
-import { maxSealedRecord } from '../../wire/limits.ts';
+import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
 import type { KeyInfo } from '../../wire/messages/node.ts';
 import type { Envelope } from '../../wire/messages/session.ts';
-import { temporaryPrefix } from '../files/atomic.ts';
+import { printableName, temporaryPrefix } from '../files/atomic.ts';
 import { Queue } from '../files/queue.ts';
-import { encodeActivation } from './activation.ts';
 import type {
+  ActivatedKey,
   BrokenFile,
   FoundKey,
   Keystore,
   KeystoreModules,
   KeystoreOptions,
+  PendingDeparture,
   PendingKey,
+  ScrubOptions,
 } from './contract.ts';
-import {
-  faultOf,
-  isFault,
-  loadRecord,
-  openSealed,
-  type Fault,
-  type Loaded,
-  type OpenedRecord,
-} from './load.ts';
-import { encodeOpenPart, keyInfoOf, parseRecordFile, recordFile, type KeyRecord } from './records.ts';
+import { faultOf } from './load.ts';
+import { KeyReader } from './reader.ts';
+import { parseFileName, type KeyFacts } from './records.ts';
 import { SecretMemory } from './secretMemory.ts';
+import { settle } from './settle.ts';
+import { KeyTable } from './table.ts';
+import { KeyWriter, maxRecords } from './writer.ts';
 
 export type {
+  ActivatedKey,
   BrokenFile,
   FoundKey,
   Keystore,
   KeystoreModules,
   KeystoreOptions,
+  PendingDeparture,
   PendingKey,
+  ScrubOptions,
 } from './contract.ts';
-export { storedRound, type Holder, type KeyRecord } from './records.ts';
+export { storedRound, type Holder, type KeyFacts, type KeyRecord } from './records.ts';
+export { maxCandidates, maxRecords } from './writer.ts';
 
-/** Most records of a store. */
-export const maxRecords = 100_000;
-/** Records that are opened at once: hides the latency of the link, the token itself takes one at a time. */
-const openedAtOnce = 8;
+/** Keys that a start opens at most to see whether token and memory do their work. */
+const probed = 8;
+/** Pauses of the scrub after a failure of the token. */
+const pausesAfterFailure = 64;
 
 /**
- * Reads every record, unseals it, and checks it against its public commitment. A record that can't be opened is listed
- * as broken, the others go on.
- * @throws SymbolonError `store/unusable` where the folder is there and can't be read; `hsm/*` where the token or its link
- * fails, `native/*` where the memory for secrets does (then no record is called broken).
+ * Opens the store: reads the names of its files, finishes an interrupted activation, and opens one key, so that a node
+ * does not become ready with a token or memory that fail it.
+ * @throws SymbolonError `store/unusable` where the folder is there and can't be read; `store/write-failed`; `hsm/*` where
+ * the token or its link fails, `native/*` where the memory for secrets does (then no record is called broken).
  */
 export async function openKeystore(options: KeystoreOptions, modules: KeystoreModules): Promise<Keystore> {
   const { folder } = options;
@@ -74,28 +75,31 @@ export async function openKeystore(options: KeystoreOptions, modules: KeystoreMo
   return store;
 }
 
-/** File names come from whoever can write the folder: bounded and printable before they go into a report. */
-const printable = (file: string): string => file.replace(/[^\x21-\x7e]/g, '?').slice(0, 80);
-
 class Store implements Keystore {
   readonly firstStart: boolean;
-  readonly #options: KeystoreOptions;
   readonly #modules: KeystoreModules;
   readonly #memory: SecretMemory;
+  readonly #reader: KeyReader;
+  readonly #writer: KeyWriter;
+  readonly #pathOf: (file: string) => string;
+  readonly #table = new KeyTable();
   readonly #queue = new Queue();
   readonly #recovered: string[] = [];
   readonly #strangers: BrokenFile[] = [];
-  /** By key id, the generations rising. */
-  readonly #keys = new Map<string, Loaded[]>();
-  #sortedIds: readonly string[] | undefined;
-  #records = 0;
   #closed = false;
 
   constructor(options: KeystoreOptions, modules: KeystoreModules, firstStart: boolean) {
-    this.#options = options;
+    const { files, hsm, secretMemory } = modules;
     this.#modules = modules;
     this.firstStart = firstStart;
-    this.#memory = new SecretMemory(modules.secretMemory);
+    this.#memory = new SecretMemory(secretMemory);
+    this.#pathOf = (file) => join(options.folder, file);
+    const common = { files, hsm, table: this.#table, pathOf: this.#pathOf };
+    const requireOpen = (): void => {
+      this.#requireOpen();
+    };
+    this.#reader = new KeyReader(options, { ...common, memory: this.#memory, requireOpen });
+    this.#writer = new KeyWriter(options, { ...modules, ...common, reader: this.#reader });
   }
 
   get recovered(): readonly string[] {
@@ -103,205 +107,133 @@ class Store implements Keystore {
   }
 
   async load(names: readonly string[]): Promise<void> {
-    const generations = new Map<string, { readonly id: string; readonly generation: number }>();
     for (const name of names) {
-      const parsed = parseRecordFile(name);
+      const parsed = parseFileName(name);
       if (parsed !== undefined) {
-        const { id, generation } = parsed;
-        generations.set(`${id}.${generation}`, { id, generation });
+        this.#table.note(parsed.place, parsed.part);
       } else if (name.startsWith(temporaryPrefix)) {
         // Never renamed, so nobody was told that it is stored: the write did not happen.
-        await this.#modules.files.remove(this.#path(name));
+        await this.#modules.files.remove(this.#pathOf(name));
         this.#recovered.push('A temporary file of an interrupted write was removed from the key store.');
       } else {
-        const file = printable(name);
-        this.#strangers.push({ file, ...faultOf(new SymbolonError('store/unexpected-file', { file })) });
+        const file = printableName(name);
+        const { code, detail } = faultOf(new SymbolonError('store/unexpected-file', { file }));
+        this.#strangers.push({ file, code, detail });
       }
     }
-    if (generations.size > maxRecords) {
+    if (this.#table.records > maxRecords) {
       throw new SymbolonError('store/unusable', { reason: `more than ${maxRecords} records` });
     }
-    const waiting = [...generations.values()];
-    while (waiting.length > 0) {
-      const group = waiting.splice(0, openedAtOnce);
-      const modules = { ...this.#modules, memory: this.#memory };
-      const loaded = await Promise.allSettled(
-        group.map((key) => loadRecord((file) => this.#path(file), key, this.#options, modules)),
-      );
-      for (const one of loaded) {
-        if (one.status === 'rejected') {
-          throw one.reason;
-        }
-        this.#keep(one.value);
+    this.#memory.reserve();
+    for (const { id, candidates } of [...this.#table.entries()]) {
+      const proven = candidates.findLast(({ proof }) => proof)?.place.generation;
+      // Only an activation that was interrupted leaves something beside or before a proof.
+      const rests = candidates.filter(({ place }) => proven !== undefined && place.generation <= proven);
+      if (rests.length > 1 && (await this.#writer.finishActivation(id))) {
+        this.#recovered.push(
+          'Generations that a newer active one supersedes were removed from the key store.',
+        );
+      }
+    }
+    for (const id of this.#table.idsAfter('').slice(0, probed)) {
+      const { kind } = await this.open(id);
+      if (kind !== 'broken') {
+        break;
       }
     }
   }
 
-  list(after = '', limit = 256): KeyInfo[] {
-    this.#requireOpen();
-    this.#sortedIds ??= [...this.#keys.keys()].sort();
-    const infos: KeyInfo[] = [];
-    for (
-      let i = firstAfter(this.#sortedIds, after);
-      i < this.#sortedIds.length && infos.length < limit;
-      i += 1
-    ) {
-      const found = this.find(this.#sortedIds[i] ?? '');
-      if (found.kind !== 'absent' && found.info !== undefined) {
-        infos.push(found.info);
-      }
-    }
-    return infos;
+  list(after = '', limit = 256): Promise<KeyInfo[]> {
+    return this.#reader.list(after, limit);
   }
 
-  find(id: string): FoundKey {
-    this.#requireOpen();
-    const generations = this.#keys.get(id);
-    const newest = generations?.at(-1);
-    if (generations === undefined || newest === undefined) {
-      return { kind: 'absent' };
-    }
-    // A pending generation does not take the place of the one before; a broken one does: falling back to an older share
-    // because the newer one was damaged would be a rollback (T20, T28).
-    const settled = generations.findLast(
-      ({ opened, activation }) => isFault(opened) || activation !== 'absent',
-    );
-    return foundOf(settled ?? newest);
+  open(id: string): Promise<FoundKey> {
+    return this.#reader.open(id);
   }
 
   putPending(key: PendingKey): Promise<KeyInfo> {
-    return this.#queue.run(async () => {
-      this.#requireOpen();
-      const { cluster, node } = this.#options;
-      const { share } = key;
-      const { generation, scheme, groupPublicKey } = share.public;
-      const id = keyIdOf(cluster, scheme, key.purpose, groupPublicKey);
-      const record: KeyRecord = {
-        id,
-        public: share.public,
-        purpose: key.purpose,
-        label: key.label,
-        holders: [...key.holders].sort((a, b) => (a.name < b.name ? -1 : 1)),
-        index: share.index,
-        createdAt: this.#modules.now(),
-        session: key.session,
-        transcript: key.transcript,
-      };
-      checkKeyShare(share);
-      const open = encodeOpenPart(record, cluster, node);
-      if (this.#keys.get(id)?.some((one) => one.generation === generation) === true) {
-        throw new SymbolonError('store/key-exists', { key: id, generation });
-      }
-      if (this.#records >= maxRecords) {
-        throw new SymbolonError('store/full', { limit: maxRecords });
-      }
-      const { hsm, random, files } = this.#modules;
-      const sealed = await sealRecord(
-        hsm,
-        { cluster, node, kind: 'key-share', subject: id, generation, open },
-        share.secret,
-        random,
-      );
-      const path = this.#path(recordFile({ id, generation, part: 'sealed' }));
-      await files.replace(path, sealed);
-      const opened = await this.#readBack(path, { id, generation }, share.secret);
-      this.#keep({ id, generation, opened, claimed: undefined, activation: 'absent' });
-      return keyInfoOf(opened.record, 'pending');
-    });
+    return this.#write(() => this.#writer.putPending(key));
   }
 
-  activate(id: string, confirmations: readonly Envelope[]): Promise<KeyInfo> {
-    return this.#queue.run(async () => {
-      this.#requireOpen();
-      const generations = this.#keys.get(id) ?? [];
-      const session = confirmations[0]?.session ?? new Uint8Array();
-      const candidates = generations.filter(({ opened }) => !isFault(opened));
-      const target =
-        candidates.findLast(({ opened }) => !isFault(opened) && equalBytes(opened.record.session, session)) ??
-        candidates.at(-1);
-      if (target === undefined || isFault(target.opened)) {
-        throw new SymbolonError('store/unknown-key', { key: id });
-      }
-      const { record, open } = target.opened;
-      const { generation } = target;
-      const activation = encodeActivation(record, open, confirmations);
-      if (target.activation !== 'good') {
-        await this.#modules.files.replace(
-          this.#path(recordFile({ id, generation, part: 'active' })),
-          activation,
-        );
-        this.#keep({ ...target, activation: 'good' });
-      }
-      return keyInfoOf(record, 'active');
+  putDeparture(departure: PendingDeparture): Promise<KeyFacts> {
+    return this.#write(() => this.#writer.putDeparture(departure));
+  }
+
+  activate(id: string, confirmations: readonly Envelope[]): Promise<ActivatedKey> {
+    return this.#write(() => this.#writer.activate(id, confirmations));
+  }
+
+  async confirmations(id: string, generation: number): Promise<Envelope[] | undefined> {
+    return this.#reader.load(id, (loaded) => {
+      const { place, proof } = settle(loaded).deciding;
+      return place.generation === generation && proof.kind === 'good' ? [...proof.confirmations] : undefined;
     });
   }
 
   counts(): { readonly active: number; readonly pending: number; readonly broken: number } {
     this.#requireOpen();
-    const counts = { active: 0, pending: 0, broken: this.#strangers.length };
-    for (const id of this.#keys.keys()) {
-      const { kind } = this.find(id);
-      if (kind !== 'absent') {
-        counts[kind] += 1;
-      }
-    }
-    return counts;
+    const { active, pending, broken } = this.#table.counts();
+    return { active, pending, broken: broken + this.#strangers.length };
+  }
+
+  unchecked(): number {
+    this.#requireOpen();
+    return this.#table.counts().unread;
   }
 
   broken(): readonly BrokenFile[] {
     this.#requireOpen();
-    const files = [...this.#strangers];
-    for (const { id, generation, opened, activation } of [...this.#keys.values()].flat()) {
-      if (isFault(opened)) {
-        files.push({ file: recordFile({ id, generation, part: 'sealed' }), ...opened });
-      } else if (isFault(activation)) {
-        files.push({ file: recordFile({ id, generation, part: 'active' }), ...activation });
+    return [...this.#strangers, ...[...this.#table.entries()].flatMap(({ faults }) => faults)];
+  }
+
+  async scrub({ pause, found }: ScrubOptions): Promise<void> {
+    let waiting = this.#table.unread();
+    while (waiting.length > 0) {
+      const again: string[] = [];
+      for (const id of waiting) {
+        await pause();
+        if (this.#closed) {
+          return;
+        }
+        if (this.#table.get(id)?.state.kind !== 'unread') {
+          continue;
+        }
+        try {
+          await this.#reader.read(id, 'forget');
+          this.#table.get(id)?.faults.forEach(found);
+        } catch (error) {
+          if (!isSymbolonError(error)) {
+            throw error;
+          }
+          // The token is away, the record is not broken: again in the next round, and without hurry.
+          again.push(id);
+          await this.#wait(pause, pausesAfterFailure);
+        }
       }
+      waiting = again;
     }
-    return files;
   }
 
   async close(): Promise<void> {
     await this.#queue.run(() => {
       this.#closed = true;
       this.#memory.wipe();
-      this.#keys.clear();
+      this.#table.clear();
       return Promise.resolve();
     });
   }
 
-  /** The copy on the disk opens and holds the same share, before anybody is told that it is stored. */
-  async #readBack(
-    path: string,
-    key: { readonly id: string; readonly generation: number },
-    secret: Uint8Array,
-  ): Promise<OpenedRecord> {
-    const back = await this.#modules.files.read(path, maxSealedRecord);
-    if (back.kind !== 'value') {
-      const reason = back.kind === 'broken' ? back.reason : 'it is gone';
-      throw new SymbolonError('store/write-failed', { step: 'read back', file: key.id, reason });
+  async #wait(pause: () => Promise<unknown>, count: number): Promise<void> {
+    for (let i = 0; i < count && !this.#closed; i += 1) {
+      await pause();
     }
-    const { hsm } = this.#modules;
-    const opened = await openSealed(back.bytes, key, this.#options, { hsm, memory: this.#memory });
-    if (!equalBytes(opened.share.secret, secret)) {
-      throw new SymbolonError('store/record-mismatch', { reason: 'another share came back from the disk' });
-    }
-    return opened;
   }
 
-  #keep(loaded: Loaded): void {
-    const known = this.#keys.get(loaded.id) ?? [];
-    const others = known.filter(({ generation }) => generation !== loaded.generation);
-    this.#keys.set(
-      loaded.id,
-      [...others, loaded].sort((a, b) => a.generation - b.generation),
-    );
-    this.#sortedIds = undefined;
-    this.#records += others.length === known.length ? 1 : 0;
-  }
-
-  #path(file: string): string {
-    return join(this.#options.folder, file);
+  #write<T>(task: () => Promise<T>): Promise<T> {
+    return this.#queue.run(() => {
+      this.#requireOpen();
+      return task();
+    });
   }
 
   #requireOpen(): void {
@@ -309,39 +241,4 @@ class Store implements Keystore {
       throw new SymbolonError('store/closed', {});
     }
   }
-}
-
-function foundOf({ opened, claimed, activation }: Loaded): FoundKey {
-  if (isFault(opened)) {
-    return broken(claimed, opened);
-  }
-  if (activation !== 'absent' && activation !== 'good') {
-    return broken(opened.record, activation);
-  }
-  const { record, share } = opened;
-  return activation === 'good'
-    ? { kind: 'active', info: keyInfoOf(record, 'active'), record, share }
-    : { kind: 'pending', info: keyInfoOf(record, 'pending'), record };
-}
-
-const broken = (record: KeyRecord | undefined, { code, detail }: Fault): FoundKey => ({
-  kind: 'broken',
-  info: record === undefined ? undefined : keyInfoOf(record, 'broken', code),
-  code,
-  detail,
-});
-
-/** Index of the first id after `after` in a sorted list. */
-function firstAfter(ids: readonly string[], after: string): number {
-  let low = 0;
-  let high = ids.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((ids[middle] ?? '') <= after) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
 }

@@ -1,41 +1,58 @@
-/** Reading one record from the disk: unseal, check against its public commitment, check its activation. */
+/** Reading one candidate from the disk: unseal, check against its public commitment, check its proof. */
 import { openRecord, unsafeReadRecord, type HsmLink } from '../../hsm/index.ts';
-import { checkKeyShare, type KeyShare } from '../../threshold/index.ts';
+import { checkKeyShare } from '../../threshold/index.ts';
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
 import { maxSealedRecord } from '../../wire/limits.ts';
-import type { Absent, Broken, Files, FileValue } from '../files/atomic.ts';
+import type { Envelope } from '../../wire/messages/session.ts';
+import type { Files } from '../files/atomic.ts';
 import { checkActivation } from './activation.ts';
-import { activationBytes, decodeOpenPart, recordFile, type KeyRecord } from './records.ts';
-import type { SecretMemory } from './secretMemory.ts';
+import {
+  activationBytes,
+  decodeDeparture,
+  decodeOpenPart,
+  fileOf,
+  sealKinds,
+  sessionOfName,
+  type GenerationRecord,
+  type KeyRecord,
+  type Place,
+} from './records.ts';
 
 /** Why a file can't be used. */
 export interface Fault {
+  readonly kind: 'fault';
   readonly code: string;
   readonly detail: string;
 }
-/** An unsealed record with its share. */
-export interface OpenedRecord {
-  readonly record: KeyRecord;
-  /** The authenticated open part as it lies in the seal. */
-  readonly open: Uint8Array;
-  readonly share: KeyShare;
-}
-/** One generation of a key as the disk has it. */
+/** An unsealed record. `open` is the authenticated open part as it lies in the seal. */
+export type Opened =
+  | {
+      readonly kind: 'share';
+      readonly record: KeyRecord;
+      readonly open: Uint8Array;
+      /** The secret of the share, 32 bytes in ordinary memory: who loaded it wipes it. */
+      readonly secret: Uint8Array;
+    }
+  | { readonly kind: 'departure'; readonly record: GenerationRecord; readonly open: Uint8Array };
+/** The proof beside a record. */
+export type Proof =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'good'; readonly confirmations: readonly Envelope[] }
+  | Fault;
+/** One candidate as the disk has it. */
 export interface Loaded {
-  readonly id: string;
-  readonly generation: number;
+  readonly place: Place;
   /** The unsealed record, or why there is none. */
-  readonly opened: OpenedRecord | Fault;
+  readonly opened: Opened | Fault;
+  readonly proof: Proof;
   /** What the header claims where the record did not open. Not authenticated: for display only. */
-  readonly claimed: KeyRecord | undefined;
-  readonly activation: 'absent' | 'good' | Fault;
+  readonly claimed: GenerationRecord | undefined;
 }
 
 /** What reading works with. */
 export interface LoadModules {
   readonly files: Files;
   readonly hsm: HsmLink;
-  readonly memory: SecretMemory;
 }
 /** Whose store it is. */
 export interface StoreOwner {
@@ -43,18 +60,30 @@ export interface StoreOwner {
   readonly node: string;
 }
 
-/** True for a {@link Fault}. */
-export const isFault = (value: OpenedRecord | 'absent' | 'good' | Fault): value is Fault =>
-  typeof value === 'object' && 'code' in value;
-
 /** A catalogue error as a {@link Fault}. */
-export const faultOf = ({ code, message }: SymbolonError): Fault => ({ code, detail: message });
+export const faultOf = ({ code, message }: SymbolonError): Fault => ({
+  kind: 'fault',
+  code,
+  detail: message,
+});
+
+const fileFault = (file: string, reason: string): Fault =>
+  faultOf(new SymbolonError('store/file-broken', { file, reason }));
+
+/** Wipes the secrets of what was loaded. */
+export function wipeLoaded(loaded: readonly Loaded[]): void {
+  for (const { opened } of loaded) {
+    if (opened.kind === 'share') {
+      opened.secret.fill(0);
+    }
+  }
+}
 
 /**
  * Whether an error is about the record, and not about the token, its link, or this machine. Only then is the record
  * called broken: a token that is away for a moment, or a limit on locked memory, must not make keys look lost.
  */
-function isRecordFault(error: unknown): error is SymbolonError {
+export function isRecordFault(error: unknown): error is SymbolonError {
   return (
     isSymbolonError(error) &&
     !error.code.startsWith('native/') &&
@@ -64,92 +93,107 @@ function isRecordFault(error: unknown): error is SymbolonError {
   );
 }
 
-/** Unseals one record and checks all of it (T28, T29). The share's secret lies in `memory`. */
+/**
+ * Unseals one record and checks all of it (T28, T29). The caller wipes the secret.
+ * @throws SymbolonError `hsm/*`, `wire/*`, `threshold/*`, `store/record-mismatch`.
+ */
 export async function openSealed(
   sealed: Uint8Array,
-  expected: { readonly id: string; readonly generation: number },
+  place: Place,
   { cluster, node }: StoreOwner,
-  { hsm, memory }: Pick<LoadModules, 'hsm' | 'memory'>,
-): Promise<OpenedRecord> {
+  hsm: HsmLink,
+): Promise<Opened> {
   const { context, secret } = await openRecord(hsm, sealed, {
     cluster,
     node,
-    kind: 'key-share',
-    subject: expected.id,
-    generation: expected.generation,
+    kind: sealKinds[place.kind],
+    subject: place.id,
+    generation: place.generation,
   });
   try {
     const { open } = context;
-    const record = decodeOpenPart(open, cluster, node);
-    if (record.id !== expected.id || record.public.generation !== expected.generation) {
-      throw new SymbolonError('store/record-mismatch', { reason: 'the open part is of another key' });
+    if (place.kind === 'departure') {
+      const record = decodeDeparture(open, cluster, node);
+      checkPlace(record, place);
+      secret.fill(0);
+      return { kind: 'departure', record, open };
     }
+    const record = decodeOpenPart(open, cluster, node);
+    checkPlace(record, place);
     if (secret.length !== 32) {
       throw new SymbolonError('store/record-mismatch', { reason: 'the share has not 32 bytes' });
     }
     // The token's answer came over a link that others can write to, and a public wrapping key lets anybody seal: only
     // the commitment that the holders agreed on says that this is the share (T29).
     checkKeyShare({ public: record.public, index: record.index, secret });
-    return {
-      record,
-      open,
-      share: { public: record.public, index: record.index, secret: memory.adopt(secret) },
-    };
-  } finally {
+    return { kind: 'share', record, open, secret };
+  } catch (error) {
     secret.fill(0);
+    throw error;
+  }
+}
+
+/** What is in the seal must be what the name of the file says (T28). */
+function checkPlace(record: GenerationRecord, { id, generation, session }: Place): void {
+  if (record.id !== id || record.public.generation !== generation) {
+    throw new SymbolonError('store/record-mismatch', { reason: 'the open part is of another key' });
+  }
+  if (session !== '' && session !== sessionOfName(record.session)) {
+    throw new SymbolonError('store/record-mismatch', { reason: 'the open part is of another session' });
   }
 }
 
 /**
- * Reads one generation of a key. Faults of the files are results.
- * @throws SymbolonError `hsm/*` where the token or its link fails, `native/*` where there is no memory for secrets.
+ * Reads one candidate of a key. Faults of the files are results. The caller wipes the secret.
+ * @throws SymbolonError `hsm/*` where the token or its link fails.
  */
-export async function loadRecord(
-  folder: (file: string) => string,
-  key: { readonly id: string; readonly generation: number },
+export async function loadCandidate(
+  pathOf: (file: string) => string,
+  place: Place,
   owner: StoreOwner,
-  modules: LoadModules,
+  { files, hsm }: LoadModules,
 ): Promise<Loaded> {
-  const sealedName = recordFile({ ...key, part: 'sealed' });
-  const activeName = recordFile({ ...key, part: 'active' });
-  const sealed = await modules.files.read(folder(sealedName), maxSealedRecord);
-  const active = await modules.files.read(folder(activeName), activationBytes.maxBytes);
+  const recordFile = fileOf(place, 'record');
+  const sealed = await files.read(pathOf(recordFile), maxSealedRecord);
   if (sealed.kind !== 'value') {
     const reason =
       sealed.kind === 'broken' ? sealed.reason : 'the sealed record is gone, its activation is there';
-    return { ...key, opened: fileFault(sealedName, reason), claimed: undefined, activation: 'absent' };
+    return {
+      place,
+      opened: fileFault(recordFile, reason),
+      proof: { kind: 'absent' },
+      claimed: undefined,
+    };
   }
-  let opened: OpenedRecord;
+  let opened: Opened;
   try {
-    opened = await openSealed(sealed.bytes, key, owner, modules);
+    opened = await openSealed(sealed.bytes, place, owner, hsm);
   } catch (error) {
     if (!isRecordFault(error)) {
       throw error;
     }
-    return {
-      ...key,
-      opened: faultOf(error),
-      claimed: unsafeClaimedBy(sealed.bytes, key.id, owner),
-      activation: 'absent',
-    };
+    const claimed = unsafeClaimedBy(sealed.bytes, place, owner.cluster);
+    return { place, opened: faultOf(error), proof: { kind: 'absent' }, claimed };
   }
-  return { ...key, opened, claimed: undefined, activation: activationState(active, activeName, opened) };
+  return { place, opened, proof: await loadProof(pathOf, place, opened, files), claimed: undefined };
 }
 
-function activationState(
-  active: Absent | FileValue | Broken,
-  file: string,
-  { record, open }: OpenedRecord,
-): Loaded['activation'] {
-  if (active.kind === 'absent') {
-    return 'absent';
+async function loadProof(
+  pathOf: (file: string) => string,
+  place: Place,
+  { record, open }: Opened,
+  files: Files,
+): Promise<Proof> {
+  const file = fileOf(place, 'proof');
+  const proof = await files.read(pathOf(file), activationBytes.maxBytes);
+  if (proof.kind === 'absent') {
+    return { kind: 'absent' };
   }
-  if (active.kind === 'broken') {
-    return fileFault(file, active.reason);
+  if (proof.kind === 'broken') {
+    return fileFault(file, proof.reason);
   }
   try {
-    checkActivation(record, open, active.bytes);
-    return 'good';
+    return { kind: 'good', confirmations: checkActivation(record, open, proof.bytes) };
   } catch (error) {
     if (!isSymbolonError(error)) {
       throw error;
@@ -158,15 +202,20 @@ function activationState(
   }
 }
 
-const fileFault = (file: string, reason: string): Fault =>
-  faultOf(new SymbolonError('store/file-broken', { file, reason }));
-
-/** What the header of a record that did not open says of itself, so that a person can see which key it was. */
-function unsafeClaimedBy(sealed: Uint8Array, id: string, { cluster }: StoreOwner): KeyRecord | undefined {
+/**
+ * What the header of a sealed record says of itself, or `undefined` where it can't be read or says that it is of another
+ * key. Nobody has checked it: so that a person can see which key it is, and for listings.
+ */
+export function unsafeClaimedBy(
+  sealed: Uint8Array,
+  { id, kind }: Place,
+  cluster: Uint8Array,
+): GenerationRecord | undefined {
   try {
     // The record of another node is shown as what it says it is: the refusal beside it has both names.
     const { context } = unsafeReadRecord(sealed);
-    const record = decodeOpenPart(context.open, cluster, context.node);
+    const decode = kind === 'share' ? decodeOpenPart : decodeDeparture;
+    const record = decode(context.open, cluster, context.node);
     return record.id === id ? record : undefined;
   } catch (error) {
     if (isSymbolonError(error)) {

@@ -5,9 +5,18 @@ import { decodeCbor, encodeCbor, type CborInput } from '../../wire/cbor.ts';
 import { isSymbolonError } from '../../wire/errors/index.ts';
 import { encodeKeyPublic } from '../../threshold/index.ts';
 import { refusal } from '../testing/refusal.ts';
-import { sampleCluster, sampleKey } from '../testing/sampleKey.ts';
+import { nextGeneration, sampleCluster, sampleKey } from '../testing/sampleKey.ts';
 import { checkActivation, encodeActivation } from './activation.ts';
-import { decodeOpenPart, encodeOpenPart, parseRecordFile, recordFile, type KeyRecord } from './records.ts';
+import {
+  decodeDeparture,
+  decodeOpenPart,
+  encodeDeparture,
+  encodeOpenPart,
+  fileOf,
+  parseFileName,
+  type GenerationRecord,
+  type KeyRecord,
+} from './records.ts';
 
 const key = sampleKey();
 const { share, ...pending } = key.pending(0);
@@ -32,8 +41,31 @@ test('given an open part, when decoded, then it is the record again', () => {
   assert.deepEqual(decode(open), record);
 });
 
+test('given an open part of version 1, when decoded, then it is the record without a time of the request', () => {
+  const first = new Map(fields).set('v', 1);
+  first.delete('requestedAt');
+  assert.deepEqual(decode(encodeCbor(first)), { ...record, requestedAt: 0 });
+});
+
+const leaving = nextGeneration(key, { participants: [2, 3, 4] });
+const { public: next, ...departing } = leaving.departure();
+const departure: GenerationRecord = { ...departing, id: key.id, public: next, createdAt: 1 };
+const left = encodeDeparture(departure, sampleCluster, 'node-1');
+
+test('given a departure, when decoded, then it is the record again, and of no holder and no share', () => {
+  assert.deepEqual(decodeDeparture(left, sampleCluster, 'node-1'), departure);
+  assert.throws(() => decodeDeparture(left, sampleCluster, 'node-2'), refusal('store/record-mismatch'));
+  assert.throws(() => encodeDeparture(departure, sampleCluster, 'node-2'), refusal('store/record-mismatch'));
+  assert.throws(() => decode(left), refusal('wire/unexpected-shape'));
+  assert.throws(() => decodeDeparture(open, sampleCluster, 'node-4'), refusal('wire/unexpected-shape'));
+  const other = { ...departure, id: '0'.repeat(32) };
+  assert.throws(() => encodeDeparture(other, sampleCluster, 'node-1'), refusal('store/record-mismatch'));
+  const late = { ...departure, public: { ...next, generation: 4_294_967_296 } };
+  assert.throws(() => encodeDeparture(late, sampleCluster, 'node-1'), refusal('store/record-mismatch'));
+});
+
 const shapes: readonly [name: string, raw: Uint8Array][] = [
-  ['another version', changed('v', 2)],
+  ['another version', changed('v', 3)],
   ['an unknown field', changed('state', 'active')],
   ['a missing field', changed('session', undefined)],
   ['a short transcript', changed('transcript', new Uint8Array(31))],
@@ -55,6 +87,8 @@ for (const [name, raw] of shapes) {
 
 const lowered = encodeKeyPublic({ ...share.public, participants: [1, 2, 3], threshold: 3 });
 const mismatches: readonly [name: string, raw: Uint8Array][] = [
+  ['a field that its version does not have', changed('v', 1)],
+  ['no time of the request', changed('requestedAt', undefined)],
   ['holders not sorted', changed('holders', [two, one, three])],
   ['a holder twice', changed('holders', [one, one, three])],
   ['an index twice', changed('holders', [one, { ...two, index: 1 }, three])],
@@ -87,10 +121,14 @@ test('given a record under the id of another key, when encoded, then it is refus
 
 test('given file names, when parsed, then only exact ones are taken', () => {
   const id = '0123456789abcdef0123456789abcdef';
-  for (const part of ['sealed', 'active'] as const) {
-    for (const generation of [0, 1, 4_294_967_295]) {
-      const name = { id, generation, part };
-      assert.deepEqual(parseRecordFile(recordFile(name)), name);
+  const session = 'fedcba9876543210';
+  for (const kind of ['share', 'departure'] as const) {
+    for (const part of ['record', 'proof'] as const) {
+      for (const generation of [0, 1, 4_294_967_295]) {
+        const place = { id, generation, session, kind };
+        assert.deepEqual(parseFileName(fileOf(place, part)), { place, part });
+        assert.ok(fileOf(place, part).length <= 75);
+      }
     }
   }
   for (const bad of [
@@ -103,10 +141,25 @@ test('given file names, when parsed, then only exact ones are taken', () => {
     `${id}1.1.sealed`,
     `.${id}.1.sealed`,
     `${id}.1.sealed\n`,
+    `${id}.1.departure`,
+    `${id}.1.departed`,
+    `${id}.1.${session}.open`,
+    `${id}.1.${session}0.sealed`,
+    `${id}.1.${session.slice(1)}.sealed`,
+    `${id}.1.${session.toUpperCase()}.sealed`,
+    `${id}.1..sealed`,
+    `${id}.1.${session}.${session}.sealed`,
     '',
   ]) {
-    assert.equal(parseRecordFile(bad), undefined, bad);
+    assert.equal(parseFileName(bad), undefined, bad);
   }
+});
+
+test('given a name that version 1 wrote, when parsed, then it has no session', () => {
+  const id = '0123456789abcdef0123456789abcdef';
+  const place = { id, generation: 7, session: '', kind: 'share' };
+  assert.deepEqual(parseFileName(`${id}.7.sealed`), { place, part: 'record' });
+  assert.deepEqual(parseFileName(`${id}.7.active`), { place, part: 'proof' });
 });
 
 test('given arbitrary or damaged bytes, when read as an open part or an activation, then only catalogue errors come back', () => {
@@ -128,6 +181,8 @@ test('given arbitrary or damaged bytes, when read as an open part or an activati
     fc.property(fc.nat(), fc.uint8Array({ maxLength: 24 }), (at, by) => {
       attempt(() => decode(by));
       attempt(() => decode(damaged(open, at, by)));
+      attempt(() => decodeDeparture(by, sampleCluster, 'node-1'));
+      attempt(() => decodeDeparture(damaged(left, at, by), sampleCluster, 'node-1'));
       attempt(() => {
         checkActivation(record, open, by);
       });

@@ -40,7 +40,7 @@ for (const algorithm of ['hmac-sha256', 'rsa-oaep-sha1'] as const) {
       await store.close();
 
       const again = await open(folder1, hsm1, 'node-1');
-      const found = again.find(key.id);
+      const found = await again.open(key.id);
       assert.equal(found.kind, 'active');
       assert.deepEqual(found.share.secret, key.shares[0]?.secret);
       await again.close();
@@ -53,7 +53,7 @@ for (const algorithm of ['hmac-sha256', 'rsa-oaep-sha1'] as const) {
 
       const codeOf = async (folder: string, hsm: HsmLink, node: string): Promise<string> => {
         const opened = await open(folder, hsm, node);
-        const broken = opened.find(key.id);
+        const broken = await opened.open(key.id);
         await opened.close();
         assert.equal(broken.kind, 'broken');
         return broken.code;
@@ -70,7 +70,7 @@ for (const algorithm of ['hmac-sha256', 'rsa-oaep-sha1'] as const) {
         assert.match(await codeOf(folder1, hsm1, 'node-1'), /^hsm\/record-/);
       }
       await writeFile(join(folder1, sealed), genuine);
-      assert.equal((await open(folder1, hsm1, 'node-1')).find(key.id).kind, 'active');
+      assert.equal((await (await open(folder1, hsm1, 'node-1')).open(key.id)).kind, 'active');
     },
   );
 }
@@ -91,12 +91,12 @@ test(
     await started.ended;
     const second = sampleKey();
     await assert.rejects(store.putPending(second.pending(0)), refusal('hsm/unavailable'));
-    assert.equal(store.find(second.id).kind, 'absent');
+    assert.equal((await store.open(second.id)).kind, 'absent');
     await store.close();
     await assert.rejects(open(folder, hsm, 'node-1'), refusal('hsm/unavailable'));
     await startHsm(t, node.root);
     const back = await connectHsm({ socket: node.socket, timeoutMs: 2_000 });
     t.after(() => back.close());
-    assert.equal((await open(folder, back, 'node-1')).find(key.id).kind, 'pending');
+    assert.equal((await (await open(folder, back, 'node-1')).open(key.id)).kind, 'pending');
   },
 );

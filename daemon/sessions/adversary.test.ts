@@ -483,9 +483,9 @@ test('given a node that runs another program, when it would take part, then the 
 test('T20: given a node with shares of another generation, when it would sign, then the session ids differ', async (t) => {
   const { cluster, key } = await withKey(t);
   const keystore = cluster.node('node-2').node.keystore();
-  const find = keystore.find.bind(keystore);
-  const mocked = t.mock.method(keystore, 'find', (id: string) => {
-    const found = find(id);
+  const openKey = keystore.open.bind(keystore);
+  const mocked = t.mock.method(keystore, 'open', async (id: string) => {
+    const found = await openKey(id);
     return found.kind === 'active'
       ? { ...found, info: { ...found.info, generation: found.info.generation + 1 } }
       : found;

@@ -1,6 +1,7 @@
 /** What a session is opened with and is delivered, and which refusals end it. The session itself is in session.ts. */
 import type { ErrorCode, Fact, SymbolonError } from '../../wire/errors/index.ts';
 import type { Challenge, Envelope } from '../../wire/messages/session.ts';
+import type { KeyPublic } from '../../threshold/index.ts';
 import type { GateSession } from '../gate.ts';
 import type { VerifiedManifest, VerifiedRequest } from '../../manifest/index.ts';
 import type { GivenEvidence } from './peers.ts';
@@ -36,6 +37,14 @@ export interface SessionOptions {
   readonly key: GateSession['key'];
   /** Generation of the key, 0 where there is none yet. */
   readonly generation: number;
+  /** Names this node's shares of the key: the session that made them, in hexadecimal. Absent where it has none. */
+  readonly shares?: string | undefined;
+  /** Public data of the key of a `sign` request: what a signature is verified under. */
+  readonly public?: KeyPublic | undefined;
+  /** Id of the presignature that is used, 32 bytes. */
+  readonly presignature?: Uint8Array | undefined;
+  /** Ids of the pairings that are used, by peer. */
+  readonly pairings: GateSession['pairings'];
   readonly manifest: VerifiedManifest;
   /** Sorted by name, this node included. */
   readonly participants: readonly Participant[];

@@ -19,8 +19,8 @@ export interface ExpectedRound {
   readonly self: string;
   /** The other participants' attested identities. */
   readonly peers: ReadonlyMap<string, Identity>;
-  /** Whether each peer also sent a pairwise message. */
-  readonly pairwise: boolean;
+  /** The peers who each also sent this node a message of its own. */
+  readonly pairwiseFrom: ReadonlySet<string>;
 }
 
 /** What was read. `pairwise` is secret: its owner wipes it. */
@@ -82,7 +82,7 @@ export function readRound(envelopes: readonly Envelope[], expected: ExpectedRoun
       }
     }
     for (const peer of expected.peers.keys()) {
-      if (!broadcasts.has(peer) || pairwise.has(peer) !== expected.pairwise) {
+      if (!broadcasts.has(peer) || pairwise.has(peer) !== expected.pairwiseFrom.has(peer)) {
         throw new SymbolonError('round/unexpected-input', { reason: 'a message is missing', peer });
       }
     }
@@ -100,7 +100,7 @@ function readOne(envelope: Envelope, expected: ExpectedRound, open: Open): Uint8
   if (sender === undefined) {
     throw new SymbolonError('round/unexpected-input', { reason: 'the sender is not another participant' });
   }
-  if (envelope.to !== undefined && (!expected.pairwise || envelope.to !== expected.self)) {
+  if (envelope.to !== undefined && (!expected.pairwiseFrom.has(from) || envelope.to !== expected.self)) {
     throw new SymbolonError('round/unexpected-input', {
       reason: 'a pairwise message that is not for this node and round',
       peer: from,

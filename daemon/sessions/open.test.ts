@@ -50,11 +50,8 @@ test('given a key that can not sign here, when a session is opened, then it is r
   const { cluster, key } = await withKey(t);
   await refused(cluster, 'session/unknown-key', cluster.sign({ key: 'f'.repeat(32) }));
   await carry(cluster, cluster.create(), cluster.names, 4);
-  const pending = cluster
-    .node('node-1')
-    .node.keystore()
-    .list()
-    .find(({ state }) => state === 'pending');
+  const listed = await cluster.node('node-1').node.keystore().list();
+  const pending = listed.find(({ state }) => state === 'pending');
   assert.ok(pending !== undefined);
   const before = cluster.node('node-1').node.sessionCounts().open;
   await assert.rejects(open(cluster, cluster.sign({ key: pending.id })), refusal('session/key-not-active'));
@@ -130,4 +127,25 @@ test('given a request tried too often, when opened once more, then its attempts 
   }
   await assert.rejects(open(cluster, request), refusal('guard/attempts-exhausted'));
   await signWith(cluster, cluster.sign({ key }), two);
+});
+
+test('T12: given a node that stops while a session is being opened, when its key is there at last, then no session is taken', async (t) => {
+  const { cluster, key } = await withKey(t);
+  const { node } = cluster.node('node-1');
+  const keystore = node.keystore();
+  const openKey = keystore.open.bind(keystore);
+  const found = await openKey(key);
+  let go = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  t.mock.method(keystore, 'open', async () => {
+    await held;
+    return found;
+  });
+  const opening = open(cluster, cluster.sign({ key }));
+  await node.stop();
+  go();
+  await assert.rejects(opening, refusal('session/aborted'));
+  assert.equal(node.sessionCounts().open, 0);
 });

@@ -86,20 +86,24 @@ export type Judged =
     };
 
 /**
- * Appraises the evidence of every other participant. All of it is judged even where one is refused, so that an operator
- * sees every node that differs.
- * @throws SymbolonError `round/unexpected-input` where it is not exactly one evidence for each.
+ * Makes sure that there is exactly one evidence for each challenge, without a look into it.
+ * @throws SymbolonError `round/unexpected-input`.
  */
-export function judgePeers(given: readonly GivenEvidence[], opts: JudgeOptions): Judged {
+export function checkGiven(given: readonly GivenEvidence[], challenges: readonly Challenge[]): void {
+  evidenceOf(given, challenges);
+}
+
+function evidenceOf(
+  given: readonly GivenEvidence[],
+  challenges: readonly Challenge[],
+): readonly (readonly [challenge: Challenge, evidence: Uint8Array])[] {
   const byNode = new Map(given.map(({ node, evidence }) => [node, evidence]));
-  if (byNode.size !== given.length || given.length !== opts.challenges.length) {
+  if (byNode.size !== given.length || given.length !== challenges.length) {
     throw new SymbolonError('round/unexpected-input', {
       reason: 'not one evidence for each other participant',
     });
   }
-  const appraisals = new Map<string, Appraisal>();
-  const refusals: { peer: string; error: SymbolonError }[] = [];
-  for (const challenge of opts.challenges) {
+  return challenges.map((challenge) => {
     const evidence = byNode.get(challenge.node);
     if (evidence === undefined) {
       throw new SymbolonError('round/unexpected-input', {
@@ -107,6 +111,19 @@ export function judgePeers(given: readonly GivenEvidence[], opts: JudgeOptions):
         peer: challenge.node,
       });
     }
+    return [challenge, evidence];
+  });
+}
+
+/**
+ * Appraises the evidence of every other participant. All of it is judged even where one is refused, so that an operator
+ * sees every node that differs. Pure: a worker thread does it.
+ * @throws SymbolonError `round/unexpected-input` as {@link checkGiven}.
+ */
+export function judgePeers(given: readonly GivenEvidence[], opts: JudgeOptions): Judged {
+  const appraisals = new Map<string, Appraisal>();
+  const refusals: { peer: string; error: SymbolonError }[] = [];
+  for (const [challenge, evidence] of evidenceOf(given, opts.challenges)) {
     const judged = judgeOne(challenge, evidence, opts);
     if (judged instanceof SymbolonError) {
       refusals.push({ peer: challenge.node, error: judged });

@@ -29,13 +29,28 @@ export interface RoundInput {
 export interface Rounds {
   /** Number of the last round: its output is what the request is about. */
   readonly last: number;
-  /** Whether round `round` sends a pairwise message to each other participant. */
-  readonly sendsPairwise: (round: number) => boolean;
+  /** Whether a participant sends one to another alone in a round, by index. */
+  readonly sendsPairwise: (round: number, from: number, to: number) => boolean;
+  /**
+   * Whether the last step leaves something behind that outlives the session: a record, a pairing, a presignature. Then the
+   * request is burned before that step; otherwise beside it, and the gate waits for both.
+   */
+  readonly lasting: boolean;
   /**
    * Takes one step; the session calls each number once, in order.
    * @throws SymbolonError; `threshold/*` with `party` where a participant is to blame.
    */
   readonly step: (round: number, input: RoundInput) => Promise<readonly Outgoing[]>;
+  /**
+   * Compares what the others said last, by index, with what this node said last. Absent where something else proves that a
+   * session of this protocol came to a good end.
+   * @throws SymbolonError `round/split-view`, which names who disagrees.
+   */
+  readonly confirm?: (broadcasts: ReadonlyMap<number, Uint8Array>, holders: readonly Holder[]) => void;
   /** Wipes every secret. May be called at any time and more than once. */
   readonly wipe: () => void;
 }
+
+/** Name of the participant with this index. */
+export const nameOf = (holders: readonly Holder[], index: number): string =>
+  holders.find((holder) => holder.index === index)?.name ?? '';

@@ -1,13 +1,16 @@
-/** The session calls of a ready node: open, attest, round, finish, and the activation of a key that a session made. */
+/** The session calls of a ready node: open, attest, round, finish; and the activation of what a session stored. */
 import type { Attester } from '../../enclave/attester/index.ts';
-import { publicKeyOf, verifySignature, type Random } from '../../threshold/index.ts';
+import { verifySignable, type Random } from '../../threshold/index.ts';
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
 import { toHex } from '../../wire/ids.ts';
 import { maxOpenMs, maxSessionMs, maxSessions } from '../../wire/limits.ts';
 import { signedMessage } from '../../wire/messages/request.ts';
+import { presignatureAsk, presignatureList } from '../../wire/messages/node.ts';
 import {
   challengeBytes,
   keyActivate,
+  keyAsk,
+  keyConfirmations,
   sessionAttest,
   sessionFinish,
   sessionOpen,
@@ -19,24 +22,32 @@ import type { VerifiedManifest } from '../../manifest/index.ts';
 import type { ReplayGuard, RequestUse } from '../guard/replayGuard.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import type { Log } from '../log.ts';
-import { keygenRounds } from './keygen.ts';
+import type { Pairings } from '../pairings/contract.ts';
+import type { PresignaturePool } from '../presignatures/pool.ts';
+import type { Runner } from '../work/runner.ts';
+import { peerOf } from './contract.ts';
+import { Endings } from './endings.ts';
 import { checkOpening, type Opening } from './open.ts';
-import { peerOf, type SessionOptions } from './contract.ts';
+import { protocolOf, type Protocol } from './protocols/protocolOf.ts';
 import { Session } from './session.ts';
-import { signRounds } from './sign.ts';
 import { SessionTable } from './table.ts';
 
 /** Ended sessions that are remembered by name, without their secrets. */
 const maxEnded = 512;
-/** Sessions whose new key waits to be activated, remembered to mark their request as done. */
-const maxCreations = 256;
+/** Sessions whose new shares wait to be activated, remembered to mark their request as done. */
+const maxStored = 256;
+/** Ids in one answer about presignatures. */
+const maxListed = 64;
 
 /** What the session calls work with. */
 export interface SessionsModules {
   readonly node: string;
   readonly gate: Gate;
   readonly attester: Pick<Attester, 'makeEvidence'>;
+  readonly runner: Runner;
   readonly keystore: Keystore;
+  readonly pairings: Pairings;
+  readonly pool: PresignaturePool;
   readonly guard: ReplayGuard;
   readonly manifest: () => VerifiedManifest;
   readonly random: Random;
@@ -60,37 +71,58 @@ const nothing = new Uint8Array(0);
 export class Sessions {
   readonly table: SessionTable;
   readonly #modules: SessionsModules;
-  readonly #creations = new Map<string, Session>();
+  readonly #endings: Endings;
+  /** Sessions that stored new shares, by session id. */
+  readonly #stored = new Map<string, Session>();
+  /** Why no session is taken any more. */
+  #closed: SymbolonError | undefined;
 
   constructor(modules: SessionsModules) {
     this.#modules = modules;
     this.table = new SessionTable({ maxLive: maxSessions, maxEnded }, { now: modules.now });
+    this.#endings = new Endings(this.table, modules);
   }
 
   /** `POST /v1/sessions/open`: the challenge. @throws SymbolonError see {@link checkOpening}; `guard/*`, `session/too-many`. */
-  open(relay: string, body: Uint8Array): Uint8Array {
-    const { node, gate, keystore, guard, manifest, random, now } = this.#modules;
+  async open(relay: string, body: Uint8Array): Promise<Uint8Array> {
+    const { node, gate, keystore, pairings, guard, manifest, random, now } = this.#modules;
     this.table.requireRoom();
+    const opening = await checkOpening(sessionOpen.decode(body), {
+      node,
+      manifest: manifest(),
+      keystore,
+      pairings,
+      now: now(),
+    });
+    if (this.#closed !== undefined) {
+      throw this.#closed;
+    }
+    this.table.requireRoom();
+    const protocol = this.#protocolOf(opening, () => session);
+    try {
+      // T10: only an authenticated request is counted.
+      guard.begin(useOf(opening));
+    } catch (error) {
+      protocol.cancel();
+      throw error;
+    }
     const at = now();
-    const opening = checkOpening(sessionOpen.decode(body), { node, manifest: manifest(), keystore, now: at });
-    const { verified, participants } = opening;
-    // T10: only an authenticated request is counted.
-    guard.begin(useOf(opening));
     const challenge: Challenge = { node, boot: gate.boot, nonce: random(32), identity: gate.identityBytes };
     const session: Session = new Session(
       {
         relay,
-        verified,
+        verified: opening.verified,
         manifest: opening.manifest,
-        participants,
+        participants: opening.participants,
         challenge,
         attestBy: at + maxOpenMs,
-        deadline: Math.min(at + maxSessionMs, verified.request.expiresAt),
-        ...this.#protocol(opening, () => session),
+        deadline: Math.min(at + maxSessionMs, opening.verified.request.expiresAt),
+        ...protocol,
       },
       {
         gate,
         attester: this.#modules.attester,
+        judge: this.#modules.runner.judge,
         now,
         refused: this.#modules.refused,
         ended: (ended, failure) => {
@@ -118,8 +150,9 @@ export class Sessions {
   }
 
   /**
-   * `POST /v1/sessions/finish`. A signature is verified here too before the request counts as done.
-   * @throws SymbolonError `session/*`, `guard/*`.
+   * `POST /v1/sessions/finish`. A signature is verified, and what others confirm is compared, before the request counts as
+   * done.
+   * @throws SymbolonError `session/*`, `round/*`, `channel/envelope-*`, `guard/*`.
    */
   async finish(relay: string, body: Uint8Array): Promise<Uint8Array> {
     const outcome = sessionFinish.decode(body);
@@ -133,78 +166,99 @@ export class Sessions {
     if (session.state === 'finished') {
       return nothing;
     }
-    session.requireReleased();
-    this.#checkSignature(session, outcome.signature);
+    if (outcome.outcome === 'done') {
+      session.confirm(outcome.envelopes);
+    } else {
+      session.requireReleased();
+      checkSignature(session, outcome.signature);
+    }
     await this.#modules.guard.done(useOf(session));
     session.finish();
     return nothing;
   }
 
-  /** `POST /v1/keys/activate`. @throws SymbolonError `store/*`, `guard/*`. */
+  /**
+   * `POST /v1/keys/activate`: a new key, or new shares of one, that all holders stored. Whatever lives of the shares
+   * before ends (T12, T20).
+   * @throws SymbolonError `store/*`, `guard/*`, `hsm/*`.
+   */
   async activate(body: Uint8Array): Promise<Uint8Array> {
     const { key, confirmations } = keyActivate.decode(body);
-    const info = await this.#modules.keystore.activate(key, confirmations);
-    this.#modules.log('info', 'key-active', { key: info.id });
-    const session = this.#creations.get(key);
+    const { keystore, guard, log } = this.#modules;
+    const { state, generation } = await keystore.activate(key, confirmations);
+    log('info', state === 'active' ? 'key-active' : 'key-departed', { key, generation });
+    const name = toHex(confirmations[0]?.session ?? nothing);
+    const session = this.#stored.get(name);
     if (session !== undefined) {
       // After a restart nothing is known of the session: then the request stays bounded by its attempts and its end.
-      await this.#modules.guard.done(useOf(session));
-      this.#creations.delete(key);
+      await guard.done(useOf(session));
+      this.#stored.delete(name);
       session.finish();
     }
+    await this.#endings.sharesChanged(key);
     return nothing;
   }
 
-  /** Ends every live session: the node stops or freezes. */
+  /** `POST /v1/keys/confirmations`: what activated a generation here. @throws SymbolonError `store/*`, `hsm/*`. */
+  async confirmations(body: Uint8Array): Promise<Uint8Array> {
+    const { key, generation } = keyAsk.decode(body);
+    const confirmations = await this.#modules.keystore.confirmations(key, generation);
+    if (confirmations === undefined) {
+      throw new SymbolonError('store/unknown-key', { key });
+    }
+    return keyConfirmations.encode({ key, generation, confirmations });
+  }
+
+  /** `POST /v1/presignatures`: ids of those that can be used for a key and a set of signers. */
+  presignatures(body: Uint8Array): Uint8Array {
+    const { key, nodes } = presignatureAsk.decode(body);
+    return presignatureList.encode({ ids: this.#modules.pool.list(key, nodes, maxListed) });
+  }
+
+  /** Another manifest is in force. */
+  manifestChanged(current: VerifiedManifest, before: VerifiedManifest): void {
+    this.#endings.manifestChanged(current, before);
+  }
+
+  /** What has to be done every second: sessions and presignatures over their time end. */
+  sweep(): void {
+    this.table.sweep();
+    this.#modules.pool.sweep();
+  }
+
+  /** Ends every live session and every presignature: the node stops or freezes. */
   close(error: SymbolonError): void {
+    this.#closed = error;
     this.table.failAll(error);
-    this.#creations.clear();
+    this.#stored.clear();
+    this.#modules.pool.wipe();
   }
 
-  #protocol(opening: Opening, session: () => Session): Pick<SessionOptions, 'rounds' | 'key' | 'generation'> {
-    const { random, keystore, node } = this.#modules;
-    if (opening.kind === 'sign') {
-      const { share, request, key } = opening;
-      return {
-        rounds: signRounds({ share, payload: request.payload }, { random }),
-        key: key.info,
-        // T20: shares of another generation are another session id, and are refused inside FROST as well.
-        generation: key.info.generation,
-      };
-    }
-    const indices = opening.participants.map((one) => one.index).sort((a, b) => a - b);
-    const index = opening.participants.find((one) => one.name === node)?.index ?? 0;
-    const rounds = keygenRounds(
-      { request: opening.request, index, participants: indices },
-      {
-        random,
-        keystore,
-        stored: (key) => {
-          this.#remember(key, session());
-        },
+  #protocolOf(opening: Opening, session: () => Session): Protocol {
+    const { node, runner, keystore, pairings, pool } = this.#modules;
+    return protocolOf(opening, {
+      node,
+      runner,
+      keystore,
+      pairings,
+      pool,
+      poison: (peer, id) => this.#endings.poison(peer, id, session()),
+      storePairing: async (peer, index, id, secret) => {
+        await pairings.put(peer, index, id, secret);
+        this.#endings.pairingMade(peer);
       },
-    );
-    return { rounds, key: undefined, generation: 0 };
+      stored: (key, id) => {
+        this.#modules.log('info', 'key-stored', { key, session: toHex(id).slice(0, 16) });
+        this.#remember(toHex(id), session());
+      },
+    });
   }
 
-  #remember(key: string, session: Session): void {
-    this.#creations.set(key, session);
-    const oldest = this.#creations.keys().next();
-    if (this.#creations.size > maxCreations && oldest.done !== true) {
-      this.#creations.delete(oldest.value);
-    }
-  }
-
-  #checkSignature(session: Session, signature: Uint8Array): void {
-    const { request } = session.verified;
-    const key = request.action === 'sign' ? this.#modules.keystore.find(request.key) : undefined;
-    if (request.action !== 'sign' || key?.kind !== 'active') {
-      throw new SymbolonError('session/bad-outcome', { reason: 'not a session that signs' });
-    }
-    const { message, tweak } = signedMessage(request.payload);
-    const publicKey = publicKeyOf(key.record.public, tweak);
-    if (!verifySignature(key.info.scheme, publicKey, message, signature)) {
-      throw new SymbolonError('session/bad-outcome', { reason: 'the signature does not verify' });
+  #remember(name: string, session: Session): void {
+    this.#stored.set(name, session);
+    const oldest = this.#stored.keys().next();
+    if (this.#stored.size > maxStored && oldest.done !== true) {
+      this.#stored.delete(oldest.value);
     }
   }
 
@@ -226,5 +280,16 @@ export class Sessions {
     if (isSymbolonError(failure, 'guard/write-failed')) {
       this.#modules.fatal(failure);
     }
+  }
+}
+
+/** @throws SymbolonError `session/bad-outcome`. */
+function checkSignature({ verified: { request }, public: key }: Session, signature: Uint8Array): void {
+  if (request.action !== 'sign' || key === undefined) {
+    throw new SymbolonError('session/bad-outcome', { reason: 'not a session that signs' });
+  }
+  const payload = signedMessage(request.payload);
+  if (!verifySignable({ public: key, path: request.path ?? [], payload }, signature)) {
+    throw new SymbolonError('session/bad-outcome', { reason: 'the signature does not verify' });
   }
 }

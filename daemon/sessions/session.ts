@@ -3,33 +3,36 @@
  *
  * A delivery that is not what this step takes is refused and changes nothing; the relay may deliver again. What a
  * participant signed and an honest one would not have signed ends the session and names that participant. A delivery
- * that was accepted is answered again with the same bytes.
+ * that was accepted is answered again with the same bytes. How the protocol itself goes on is in progress.ts.
  */
 import { createHash } from 'node:crypto';
 import type { Attester } from '../../enclave/attester/index.ts';
 import type { Appraisal } from '../../enclave/evidence/index.ts';
-import { isSymbolonError, SymbolonError, type Fact } from '../../wire/errors/index.ts';
-import { equalBytes, toHex, type Scheme } from '../../wire/ids.ts';
+import type { KeyPublic } from '../../threshold/index.ts';
+import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
+import { equalBytes, toHex } from '../../wire/ids.ts';
 import {
   claimsBytes,
   sessionEvidence,
   sessionIdOf,
   sessionOutput,
   type Challenge,
+  type Envelope,
   type Identity,
 } from '../../wire/messages/session.ts';
-import { firstTranscript, nextTranscript } from '../../wire/messages/transcript.ts';
 import type { Gate, GateSession } from '../gate.ts';
 import type { VerifiedRequest } from '../../manifest/index.ts';
-import type { Holder } from '../keystore/keystore.ts';
+import type { Runner } from '../work/runner.ts';
 import { endsSession, peerOf, type Delivery, type SessionOptions, type SessionState } from './contract.ts';
-import { findEquivocation, readRound, wipeAll, type ExpectedRound } from './envelopes.ts';
-import { judgePeers, readChallenges } from './peers.ts';
+import { checkGiven, readChallenges, type GivenEvidence } from './peers.ts';
+import { Progress, type Reading } from './progress.ts';
 
 /** What a session works with. */
 export interface SessionModules {
   readonly gate: Gate;
   readonly attester: Pick<Attester, 'makeEvidence'>;
+  /** Judges evidence beside the main thread. */
+  readonly judge: Runner['judge'];
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Told of each participant whose evidence was refused. */
@@ -38,13 +41,10 @@ export interface SessionModules {
   readonly ended: (session: Session, failure?: SymbolonError) => void;
 }
 
+/** A step that was taken: what was delivered, and the answer that the same bytes get again. */
 interface Slot {
   readonly hash: Uint8Array;
   readonly answer: Promise<Uint8Array>;
-}
-interface Accepted {
-  readonly expected: ExpectedRound;
-  readonly slots: ReadonlyMap<string, Uint8Array>;
 }
 
 const sha256 = (raw: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(raw).digest());
@@ -53,25 +53,20 @@ const sha256 = (raw: Uint8Array): Uint8Array => new Uint8Array(createHash('sha25
 export class Session implements GateSession {
   readonly #opts: SessionOptions;
   readonly #modules: SessionModules;
+  readonly #progress: Progress;
   #state: SessionState = 'open';
   #failure: SymbolonError | undefined;
   #id: Uint8Array = new Uint8Array(0);
   #attest: Slot | undefined;
   #challenges: readonly Challenge[] = [];
-  #identities: ReadonlyMap<string, Identity> = new Map();
   #appraisals: ReadonlyMap<string, Appraisal> = new Map();
-  /** Last round that was answered. */
-  #done = 0;
-  /** Round at work, or the last one answered. */
-  #round = 0;
-  #transcript: Uint8Array = new Uint8Array(0);
-  #ownBroadcast: Uint8Array = new Uint8Array(0);
   readonly #answers = new Map<number, Slot>();
-  readonly #accepted = new Map<number, Accepted>();
 
   constructor(opts: SessionOptions, modules: SessionModules) {
     this.#opts = opts;
     this.#modules = modules;
+    const { participants, rounds, challenge } = opts;
+    this.#progress = new Progress({ self: challenge.node, participants, rounds }, modules);
   }
 
   /** Session id, 32 bytes; empty before `attest`. */
@@ -80,15 +75,15 @@ export class Session implements GateSession {
   }
   /** Round at work, or the last one answered; 0 before round 1. */
   get round(): number {
-    return this.#round;
+    return this.#progress.round;
   }
   /** The protocol's last round. */
   get lastRound(): number {
-    return this.#opts.rounds.last;
+    return this.#progress.last;
   }
   /** Transcript before the round at work. */
   get transcript(): Uint8Array {
-    return this.#transcript;
+    return this.#progress.transcript;
   }
   /** Unix milliseconds. An open session has less time: its relay may never come back, and can't name it to end it. */
   get deadline(): number {
@@ -103,9 +98,21 @@ export class Session implements GateSession {
   get verified(): VerifiedRequest {
     return this.#opts.verified;
   }
-  /** The key of a `sign` request. */
-  get key(): { readonly id: string; readonly scheme: Scheme; readonly purpose: string } | undefined {
+  /** The key of a request that is about one. */
+  get key(): GateSession['key'] {
     return this.#opts.key;
+  }
+  /** Public data of the key of a `sign` request. */
+  get public(): KeyPublic | undefined {
+    return this.#opts.public;
+  }
+  /** Names this node's shares of that key; `undefined` where it has none. */
+  get shares(): string | undefined {
+    return this.#opts.shares;
+  }
+  /** Ids of the pairings that it uses, by peer. */
+  get pairings(): GateSession['pairings'] {
+    return this.#opts.pairings;
   }
   /** Names of the other participants. */
   get others(): readonly string[] {
@@ -159,12 +166,18 @@ export class Session implements GateSession {
       }
       return this.#attest.answer;
     }
-    const { participants, challenge, manifest, generation, verified } = this.#opts;
+    const { participants, challenge, manifest, generation, presignature, verified } = this.#opts;
     const names = participants.map((one) => one.name);
-    this.#identities = readChallenges(challenges, names, challenge);
+    const identities = readChallenges(challenges, names, challenge);
     this.#challenges = challenges;
-    this.#id = sessionIdOf({ requestHash: verified.hash, manifest: manifest.hash, generation, challenges });
-    this.#transcript = firstTranscript(this.#id);
+    this.#id = sessionIdOf({
+      requestHash: verified.hash,
+      manifest: manifest.hash,
+      generation,
+      challenges,
+      presignature,
+    });
+    this.#progress.start(this.#id, identities);
     this.#state = 'attested';
     named(this.#id);
     this.#attest = { hash, answer: this.#endingOnError(this.#makeEvidence()) };
@@ -204,7 +217,7 @@ export class Session implements GateSession {
       }
       return before.answer;
     }
-    const expected = this.#done + 1;
+    const expected = this.#progress.done + 1;
     const started = this.#state === 'attested' || this.#state === 'running';
     if (!started || delivery.round !== expected || this.#answers.has(expected) || expected > this.lastRound) {
       throw new SymbolonError('round/out-of-order', { expected, got: delivery.round });
@@ -222,9 +235,21 @@ export class Session implements GateSession {
    */
   requireReleased(): void {
     this.#requireLive();
-    if (this.#done < this.lastRound) {
+    if (this.#progress.done < this.lastRound) {
       throw new SymbolonError('session/wrong-state', { state: this.#state, wanted: 'all rounds done' });
     }
+  }
+
+  /**
+   * Compares the others' last messages with the own ones.
+   * @throws SymbolonError as {@link Session.requireReleased}; `round/*` and `channel/envelope-*` as a delivery;
+   * `session/bad-outcome` where the protocol ends in another way.
+   */
+  confirm(envelopes: readonly Envelope[]): void {
+    this.requireReleased();
+    this.#endingWhereItMust(() => {
+      this.#progress.confirm(envelopes, this.#peers());
+    });
   }
 
   /**
@@ -269,104 +294,71 @@ export class Session implements GateSession {
 
   /** Checks a delivery completely; gives the work that then changes state. Nothing has changed where it throws. */
   #accept(delivery: Delivery): () => Promise<Uint8Array> {
-    try {
-      return delivery.round === 1 ? this.#acceptEvidence(delivery) : this.#acceptEnvelopes(delivery);
-    } catch (error) {
-      if (isSymbolonError(error) && endsSession.includes(error.code)) {
-        this.fail(error);
-      }
-      throw error;
-    }
+    return this.#endingWhereItMust(() =>
+      delivery.round === 1 ? this.#acceptEvidence(delivery) : this.#acceptEnvelopes(delivery),
+    );
   }
 
-  #acceptEvidence(delivery: Delivery): () => Promise<Uint8Array> {
-    if (delivery.envelopes.length > 0) {
+  /**
+   * Evidence is judged beside the main thread. What is refused here, before, changes nothing; evidence that was looked
+   * into either lets the session go on or ends it, so the step is taken as soon as it is judged.
+   */
+  #acceptEvidence({ envelopes, evidence }: Delivery): () => Promise<Uint8Array> {
+    if (envelopes.length > 0) {
       throw new SymbolonError('round/unexpected-input', { reason: 'round 1 takes evidence only' });
     }
-    const judged = judgePeers(delivery.evidence, {
-      session: this.#id,
-      manifest: this.#opts.manifest,
-      challenges: this.#challenges.filter((one) => one.node !== this.#self),
-      now: this.#modules.now(),
-    });
-    if (judged.kind === 'refused') {
-      for (const { peer, error } of judged.refusals) {
-        this.#modules.refused(peer, error);
-      }
-      const first = judged.refusals[0];
-      throw new SymbolonError(
-        'gate/peer-refused',
-        { peer: first?.peer ?? '', code: first?.error.code ?? '', reason: first?.error.message ?? '' },
-        { cause: first?.error },
-      );
-    }
-    return () => {
-      this.#appraisals = judged.appraisals;
+    const challenges = this.#challenges.filter((one) => one.node !== this.#self);
+    checkGiven(evidence, challenges);
+    return async () => {
+      this.#appraisals = await this.#judged(evidence, challenges);
+      this.#requireLive();
       this.#state = 'running';
-      return this.#step(1, new Map(), new Map());
+      return this.#step(1);
     };
   }
 
-  #acceptEnvelopes(delivery: Delivery): () => Promise<Uint8Array> {
-    if (delivery.evidence.length > 0) {
+  async #judged(
+    evidence: readonly GivenEvidence[],
+    challenges: readonly Challenge[],
+  ): Promise<ReadonlyMap<string, Appraisal>> {
+    const { judge, now, refused } = this.#modules;
+    const options = { session: this.#id, manifest: this.#opts.manifest, challenges, now: now() };
+    const judged = await judge(evidence, options);
+    if (judged.kind === 'accepted') {
+      return judged.appraisals;
+    }
+    for (const { peer, error } of judged.refusals) {
+      refused(peer, error);
+    }
+    const first = judged.refusals[0];
+    throw new SymbolonError(
+      'gate/peer-refused',
+      { peer: first?.peer ?? '', code: first?.error.code ?? '', reason: first?.error.message ?? '' },
+      { cause: first?.error },
+    );
+  }
+
+  #acceptEnvelopes({ round, envelopes, evidence }: Delivery): () => Promise<Uint8Array> {
+    if (evidence.length > 0) {
       throw new SymbolonError('round/unexpected-input', { reason: 'evidence belongs to round 1' });
     }
-    const round = delivery.round - 1;
-    const expected: ExpectedRound = {
-      session: this.#id,
-      round,
-      transcript: this.#transcript,
-      self: this.#self,
-      peers: new Map([...this.#appraisals].map(([name, appraisal]) => [name, appraisal.identity])),
-      pairwise: this.#opts.rounds.sendsPairwise(round),
-    };
-    const read = readRound(delivery.envelopes, expected, (envelope, wanted) =>
-      this.#modules.gate.open(envelope, wanted),
-    );
-    return () => {
-      this.#accepted.set(delivery.round, { expected, slots: read.slots });
-      const all = new Map(read.broadcasts).set(this.#self, this.#ownBroadcast);
-      this.#transcript = nextTranscript(this.#transcript, round, all);
-      return this.#step(delivery.round, read.broadcasts, read.pairwise);
-    };
+    const reading = this.#progress.read(envelopes, this.#peers());
+    return () => this.#step(round, reading);
   }
 
-  async #step(
-    round: number,
-    broadcasts: ReadonlyMap<string, Uint8Array>,
-    pairwise: ReadonlyMap<string, Uint8Array>,
-  ): Promise<Uint8Array> {
-    const { gate } = this.#modules;
-    const { rounds } = this.#opts;
-    this.#round = round;
-    try {
-      const taken = rounds.step(round, {
-        broadcasts: this.#byIndex(broadcasts),
-        pairwise: this.#byIndex(pairwise),
-        session: this.#id,
-        transcript: this.#transcript,
-        holders: this.#holders(),
-      });
-      // The share of the last round is computed while the disk takes the mark; the gate lets it out only after both.
-      const [outputs] = await Promise.all([taken, round === rounds.last ? gate.burn(this) : undefined]);
-      const envelopes = gate.release(this, outputs);
-      this.#ownBroadcast = envelopes.find((one) => one.to === undefined)?.payload ?? new Uint8Array(0);
-      this.#done = round;
-      return sessionOutput.encode({ session: this.#id, round, envelopes });
-    } catch (error) {
-      throw this.#named(error, round);
-    } finally {
-      wipeAll(pairwise);
-    }
+  async #step(round: number, reading?: Reading): Promise<Uint8Array> {
+    const envelopes = await this.#progress.take(this, reading);
+    return sessionOutput.encode({ session: this.#id, round, envelopes: [...envelopes] });
+  }
+
+  /** The attested identities of the others. */
+  #peers(): ReadonlyMap<string, Identity> {
+    return new Map([...this.#appraisals].map(([name, appraisal]) => [name, appraisal.identity]));
   }
 
   /** The same step once more with other bytes: a cheater where a participant signed both, else the relay's doing. */
   #secondDelivery(delivery: Delivery): never {
-    const accepted = this.#accepted.get(delivery.round);
-    const cheater =
-      accepted === undefined
-        ? undefined
-        : findEquivocation(delivery.envelopes, accepted.expected, accepted.slots);
+    const cheater = this.#progress.equivocator(delivery.round, delivery.envelopes);
     if (cheater === undefined) {
       // Evidence of one peer has many valid encodings (an ECDSA signature is malleable): it proves nothing here.
       throw new SymbolonError('round/slot-taken', { step: `round ${delivery.round}` });
@@ -376,21 +368,16 @@ export class Session implements GateSession {
     throw error;
   }
 
-  /** Turns the participant index of a protocol's error into a node's name. */
-  #named(error: unknown, round: number): unknown {
-    if (!isSymbolonError(error) || !error.code.startsWith('threshold/')) {
-      return error;
+  /** Runs a check; what it refuses ends the session only where a participant is to blame. */
+  #endingWhereItMust<T>(check: () => T): T {
+    try {
+      return check();
+    } catch (error) {
+      if (isSymbolonError(error) && endsSession.includes(error.code)) {
+        this.fail(error);
+      }
+      throw error;
     }
-    const facts: Readonly<Record<string, Fact>> = error.facts;
-    const party = facts['party'];
-    const peer = this.#opts.participants.find((one) => one.index === party)?.name;
-    return peer === undefined || peer === this.#self
-      ? error
-      : new SymbolonError(
-          'round/peer-cheated',
-          { peer, round: round - 1, code: error.code },
-          { cause: error },
-        );
   }
 
   async #endingOnError(work: Promise<Uint8Array>): Promise<Uint8Array> {
@@ -406,38 +393,15 @@ export class Session implements GateSession {
     }
   }
 
-  #byIndex(byName: ReadonlyMap<string, Uint8Array>): ReadonlyMap<number, Uint8Array> {
-    const out = new Map<number, Uint8Array>();
-    for (const { name, index } of this.#opts.participants) {
-      const payload = byName.get(name);
-      if (payload !== undefined) {
-        out.set(index, payload);
-      }
-    }
-    return out;
-  }
-
-  #holders(): Holder[] {
-    const out: Holder[] = [];
-    for (const { name, index } of this.#opts.participants) {
-      const identity = this.#identities.get(name);
-      if (identity !== undefined) {
-        out.push({ name, index, identity });
-      }
-    }
-    return out;
-  }
-
   #end(state: 'finished' | 'failed', failure?: SymbolonError): void {
     if (this.ended) {
       return;
     }
     this.#state = state;
     this.#failure = failure;
-    this.#opts.rounds.wipe();
+    this.#progress.wipe();
     // What is left only has to say how it ended.
     this.#answers.clear();
-    this.#accepted.clear();
     this.#challenges = [];
     this.#attest = undefined;
     this.#modules.ended(this, failure);

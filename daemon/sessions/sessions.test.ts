@@ -30,7 +30,7 @@ test('given three nodes, when they make an Ed25519 key, then any two of them sig
   for (const pair of [two, ['node-1', 'node-3'], ['node-2', 'node-3']]) {
     const request = cluster.sign({ key, payload: { kind: 'message', message } });
     const signature = await signWith(cluster, request, pair);
-    const publicKey = publicKeyOf(publicOf(cluster, pair[0] ?? '', key), 'none');
+    const publicKey = publicKeyOf(await publicOf(cluster, pair[0] ?? '', key), 'none');
     assert.ok(verifySignature('frost-ed25519', publicKey, message, signature), pair.join(' and '));
   }
   assert.deepEqual(cluster.node('node-1').node.sessionCounts(), { open: 0, finished: 3, failed: 0 });
@@ -39,7 +39,7 @@ test('given three nodes, when they make an Ed25519 key, then any two of them sig
 test('given three nodes, when they make a taproot key, then it signs BIP340 digests and key-path spends', async (t) => {
   const cluster = await testCluster(t);
   const key = await makeKey(cluster, cluster.create({ scheme: 'frost-secp256k1-tr' }));
-  const known = publicOf(cluster, 'node-1', key);
+  const known = await publicOf(cluster, 'node-1', key);
   const digest = random(32);
   for (const [kind, tweak] of [
     ['bip340-digest', 'none'],
@@ -47,6 +47,23 @@ test('given three nodes, when they make a taproot key, then it signs BIP340 dige
   ] as const) {
     const signature = await signWith(cluster, cluster.sign({ key, payload: { kind, digest } }), two);
     assert.ok(verifySignature('frost-secp256k1-tr', publicKeyOf(known, tweak), digest, signature), kind);
+  }
+});
+
+test('given a FROST key and a path, when two nodes sign, then it is under the key of that path, and finish knows it', async (t) => {
+  const cluster = await testCluster(t);
+  for (const scheme of ['frost-ed25519', 'frost-secp256k1-tr'] as const) {
+    const key = await makeKey(cluster, cluster.create({ scheme }));
+    const known = await publicOf(cluster, 'node-1', key);
+    const digest = random(32);
+    const payload =
+      scheme === 'frost-ed25519'
+        ? ({ kind: 'message', message: digest } as const)
+        : ({ kind: 'bip340-digest', digest } as const);
+    const path = [1, 0x7fff_ffff];
+    const signature = await signWith(cluster, cluster.sign({ key, payload, path }), two);
+    assert.ok(verifySignature(scheme, publicKeyOf(known, 'none', path), digest, signature));
+    assert.ok(!verifySignature(scheme, publicKeyOf(known, 'none'), digest, signature));
   }
 });
 
@@ -121,7 +138,7 @@ test('given a wrong signature or a session of another kind, when reported as sig
   const finish = (signature: Uint8Array): Promise<Uint8Array> =>
     call(cluster, 'node-1', 'finish', sessionFinish.encode({ outcome: 'signed', session, signature }));
   await assert.rejects(finish(random(64)), refusal('session/bad-outcome'));
-  const signature = signatureOf(cluster, request, carried);
+  const signature = await signatureOf(cluster, request, carried);
   await finish(signature);
   await finish(signature);
   assert.equal(cluster.node('node-1').node.sessionCounts().finished, 2);

@@ -16,6 +16,7 @@ const gate = new Gate(
     phase: new PhaseHolder(),
     manifest: () => manifest,
     guard: { burn: () => Promise.resolve() },
+    pairing: () => ({ kind: 'absent' }),
     now: () => sampleNow,
   },
 );
@@ -44,6 +45,7 @@ function scene(): Scene {
           verified,
           key: undefined,
           generation: 0,
+          pairings: new Map(),
           manifest,
           participants: [],
           challenge: { node: 'node-1', boot: gate.boot, nonce: fill, identity: gate.identityBytes },
@@ -51,6 +53,7 @@ function scene(): Scene {
           deadline,
           rounds: {
             last: 2,
+            lasting: false,
             sendsPairwise: () => false,
             step: () => Promise.resolve([]),
             wipe: () => {
@@ -61,6 +64,7 @@ function scene(): Scene {
         {
           gate,
           attester: { makeEvidence: () => Promise.resolve(new Uint8Array(1)) },
+          judge: () => Promise.resolve({ kind: 'accepted', appraisals: new Map() }),
           now: () => made.now,
           refused: () => undefined,
           ended: (ended) => {

@@ -108,7 +108,12 @@ export class SessionTable {
 
   /** Ends every live session with `error`: the node stops or freezes. */
   failAll(error: SymbolonError): void {
-    for (const session of [...this.#live]) {
+    this.failWhere(() => true, error);
+  }
+
+  /** Ends the live sessions that `which` names. */
+  failWhere(which: (session: Session) => boolean, error: SymbolonError): void {
+    for (const session of [...this.#live].filter(which)) {
       session.fail(error);
     }
   }

@@ -29,6 +29,7 @@ export function lie(cluster: TestCluster, { from, session, round, payload, to, t
       manifest: real.manifest,
       verified: real.verified,
       key: real.key,
+      pairings: real.pairings,
       others: real.others,
       appraisals: real.appraisals,
     },

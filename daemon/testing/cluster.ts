@@ -15,14 +15,23 @@ import {
 import type { HsmLink } from '../../hsm/index.ts';
 import { secureBuffer } from '../../native/binding.ts';
 import { SymbolonError } from '../../wire/errors/index.ts';
-import type { Manifest } from '../../wire/messages/manifest.ts';
-import type { KeyCreateRequest, SignRequest } from '../../wire/messages/request.ts';
+import { payloadKinds, type Manifest } from '../../wire/messages/manifest.ts';
+import { ecdsaSchemes, schemes } from '../../wire/ids.ts';
+import type {
+  KeyCreateRequest,
+  PairRequest,
+  PresignRequest,
+  RenewRequest,
+  Request,
+  SignRequest,
+} from '../../wire/messages/request.ts';
 import { handlersOf, type Handler } from '../calls.ts';
 import { nodeFiles, type Files } from '../files/atomic.ts';
 import { anchorOf, signRequest } from '../../manifest/index.ts';
 import type { Log, LogFacts, LogLevel } from '../log.ts';
 import { SignerNode, type NodeConfig, type NodeModules } from '../node.ts';
 import type { RouteName } from '../phase.ts';
+import { inlineRunner } from '../work/inline.ts';
 import { testFolder } from './folder.ts';
 import { sampleManifest, sampleSeeds, signSample } from './sampleManifest.ts';
 
@@ -108,14 +117,21 @@ export interface TestCluster {
   /** A request of the operator, signed. */
   readonly create: (change?: Partial<KeyCreateRequest>) => Uint8Array;
   readonly sign: (change: Partial<SignRequest>) => Uint8Array;
+  readonly ask: (content: Content<PairRequest | PresignRequest | RenewRequest>) => Uint8Array;
 }
+
+type Head = Pick<SignRequest, 'v' | 'cluster' | 'id' | 'client' | 'issuedAt' | 'expiresAt'>;
+/** What a request says beside its head. */
+type Content<R extends Request> = R extends Request ? Omit<R, keyof Head> & Partial<Head> : never;
 
 /** Boots a cluster that ends with the test. */
 export async function testCluster(
   t: Pick<TestContext, 'after'>,
   options: ClusterOptions = {},
 ): Promise<TestCluster> {
-  const folder = await testFolder(t);
+  // The folder goes last: a node that was still writing when the test ended has stopped by then.
+  const cleanups: (() => Promise<void>)[] = [];
+  const folder = await testFolder({ after: (cleanup) => cleanups.push(cleanup) });
   let offset = 0;
   const clock: TestClock = {
     now: () => Date.now() + offset,
@@ -158,6 +174,9 @@ export async function testCluster(
       secretMemory: secureBuffer,
       now: clock.now,
       log,
+      // Worker threads have tests of their own.
+      makeRunner: () => inlineRunner(random),
+      checkBackends: () => undefined,
       connectHsm: () => {
         const hsm = hsms.get(name);
         return hsm === undefined
@@ -199,6 +218,9 @@ export async function testCluster(
     for (const { node } of running.values()) {
       await node.stop();
     }
+    for (const cleanup of cleanups) {
+      await cleanup();
+    }
   });
   for (const name of names) {
     await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
@@ -206,7 +228,7 @@ export async function testCluster(
     const { node } = await boot(name);
     await (options.wait === false ? undefined : node.settled());
   }
-  const head = (): Pick<SignRequest, 'v' | 'cluster' | 'id' | 'client' | 'issuedAt' | 'expiresAt'> => ({
+  const head = (): Head => ({
     v: 1,
     cluster: manifest.cluster,
     id: random(16),
@@ -253,6 +275,7 @@ export async function testCluster(
         },
         sampleSeeds.operator,
       ),
+    ask: (content) => signRequest({ ...head(), ...content }, sampleSeeds.operator),
   };
 }
 
@@ -261,8 +284,15 @@ function clusterManifest(start: number, nodes: Manifest['nodes'], root: Uint8Arr
   const sample = sampleManifest();
   const grants = {
     purposes: ['treasury', 'cold'],
-    schemes: ['frost-ed25519', 'frost-secp256k1-tr'] as const,
+    schemes,
   };
+  const of = (action: 'key.create' | 'key.refresh' | 'key.reshare') => ({
+    action,
+    ...grants,
+    schemes: [...grants.schemes],
+    payloads: [],
+  });
+  const none = { purposes: [], schemes: [], payloads: [] };
   const clients = sample.clients.map((client) => ({ ...client, notAfter: start + 10 * day }));
   return {
     ...sample,
@@ -284,21 +314,26 @@ function clusterManifest(start: number, nodes: Manifest['nodes'], root: Uint8Arr
         ? {
             ...client,
             may: [
-              { action: 'key.create', ...grants, schemes: [...grants.schemes], payloads: [] },
+              of('key.create'),
+              of('key.refresh'),
+              of('key.reshare'),
+              { action: 'pair', ...none },
+              { action: 'pair.renew', ...none },
+              { action: 'presign', ...grants, schemes: [...ecdsaSchemes], payloads: [] },
               {
                 action: 'sign',
                 ...grants,
                 schemes: [...grants.schemes],
-                payloads: ['message', 'bip340-digest', 'bip341-key-spend'],
+                payloads: [...payloadKinds],
               },
-              { action: 'status', purposes: [], schemes: [], payloads: [] },
+              { action: 'status', ...none },
             ],
           }
         : {
             ...client,
             may: [
-              { action: 'relay', purposes: [], schemes: [], payloads: [] },
-              { action: 'status', purposes: [], schemes: [], payloads: [] },
+              { action: 'relay', ...none },
+              { action: 'status', ...none },
             ],
           },
     ),

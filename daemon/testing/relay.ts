@@ -2,7 +2,8 @@
  * A relay for tests: it carries a session between the nodes of a test cluster as a coordinator does, and can be told to
  * change any message on its way.
  */
-import { aggregate, type KeyPublic } from '../../threshold/index.ts';
+import { aggregate, combineEcdsa, digestOf, type KeyPublic } from '../../threshold/index.ts';
+import { presignatureAsk, presignatureList } from '../../wire/messages/node.ts';
 import { requestBytes, signedMessage, signedRequest, type Request } from '../../wire/messages/request.ts';
 import { manifestHash, signedManifest } from '../../wire/messages/manifest.ts';
 import {
@@ -33,6 +34,8 @@ export interface Taps {
   readonly challenges?: (node: string, challenges: readonly Challenge[]) => readonly Challenge[];
   readonly evidence?: (node: string, evidence: readonly CarriedEvidence[]) => readonly CarriedEvidence[];
   readonly envelopes?: (node: string, round: number, envelopes: readonly Envelope[]) => readonly Envelope[];
+  /** Id of the presignature that a node is to use. */
+  readonly presignature?: (node: string) => Uint8Array;
   /** Called before a round is delivered to a node. */
   readonly before?: (node: string, round: number) => void | Promise<void>;
 }
@@ -64,9 +67,15 @@ export function openBody(
   cluster: TestCluster,
   request: Uint8Array,
   participants: readonly string[],
+  presignature?: Uint8Array,
 ): Uint8Array {
   const { manifest } = signedManifest.decode(cluster.signed);
-  return sessionOpen.encode({ request, participants: [...participants], manifest: manifestHash(manifest) });
+  return sessionOpen.encode({
+    request,
+    participants: [...participants],
+    manifest: manifestHash(manifest),
+    ...(presignature === undefined ? {} : { presignature }),
+  });
 }
 
 /** Opens a session on all participants and gives their challenges. */
@@ -83,7 +92,12 @@ export async function openAll(
           cluster,
           node,
           'open',
-          openBody(cluster, request, taps.participants?.(node, participants) ?? participants),
+          openBody(
+            cluster,
+            request,
+            taps.participants?.(node, participants) ?? participants,
+            taps.presignature?.(node),
+          ),
         ),
       ),
     ),
@@ -191,35 +205,102 @@ const requestNodes = (signed: Uint8Array): readonly string[] => {
   return request.action === 'key.create' ? request.nodes : [];
 };
 
+/** Tells every participant that a carried session came to its end: what the others said last. */
+export async function finishAll(
+  cluster: TestCluster,
+  { participants, session, outputs }: Carried,
+): Promise<void> {
+  const last = outputs.get(outputs.size) ?? [];
+  for (const node of participants) {
+    const envelopes = forNode(node, last);
+    await call(cluster, node, 'finish', sessionFinish.encode({ outcome: 'done', session, envelopes }));
+  }
+}
+
+/** Makes pairings between the nodes. */
+export async function pairNodes(
+  cluster: TestCluster,
+  nodes: readonly string[] = cluster.names,
+  action: 'pair' | 'pair.renew' = 'pair',
+): Promise<void> {
+  const request = cluster.ask({ action, nodes: [...nodes] });
+  await finishAll(cluster, await carry(cluster, request, nodes, 3));
+}
+
+/** Makes a presignature: its id. */
+export async function presign(
+  cluster: TestCluster,
+  key: string,
+  nodes: readonly string[],
+): Promise<Uint8Array> {
+  const request = cluster.ask({ action: 'presign', key, purpose: 'treasury', nodes: [...nodes] });
+  await finishAll(cluster, await carry(cluster, request, nodes, 3));
+  const listed = await presignaturesOf(cluster, nodes[0] ?? '', key, nodes);
+  const id = listed.at(-1);
+  if (id === undefined) {
+    throw new Error('no presignature was kept');
+  }
+  return id;
+}
+
+/** Ids of the presignatures that a node says it holds. */
+export async function presignaturesOf(
+  cluster: TestCluster,
+  node: string,
+  key: string,
+  nodes: readonly string[],
+): Promise<readonly Uint8Array[]> {
+  const body = presignatureAsk.encode({ key, nodes: [...nodes] });
+  return presignatureList.decode(await call(cluster, node, 'presignatures', body)).ids;
+}
+
+/** Activates what all holders stored in a carried session: the confirmations are those of `holders`. */
+export async function activateAll(
+  cluster: TestCluster,
+  { participants, outputs }: Carried,
+  holders: readonly string[] = participants,
+): Promise<void> {
+  const confirmations = (outputs.get(4) ?? []).filter(({ from }) => holders.includes(from));
+  const key = keyStored.decode(confirmations[0]?.payload ?? new Uint8Array(0)).stored;
+  for (const node of participants) {
+    await call(cluster, node, 'activate', keyActivate.encode({ key, confirmations }));
+  }
+}
+
 /** The public part of a key, as a node holds it. */
-export function publicOf(cluster: TestCluster, node: string, key: string): KeyPublic {
-  const found = cluster.node(node).node.keystore().find(key);
+export async function publicOf(cluster: TestCluster, node: string, key: string): Promise<KeyPublic> {
+  const found = await cluster.node(node).node.keystore().open(key);
   if (found.kind !== 'active') {
     throw new Error(`key is ${found.kind}`);
   }
   return found.record.public;
 }
 
-/** Aggregates the shares of a carried signing session: the verified signature, 64 bytes. */
-export function signatureOf(cluster: TestCluster, request: Uint8Array, carried: Carried): Uint8Array {
+/** Puts the shares of a carried signing session together: the verified signature, 64 bytes. */
+export async function signatureOf(
+  cluster: TestCluster,
+  request: Uint8Array,
+  carried: Carried,
+): Promise<Uint8Array> {
   const asked = requestOf(request);
   if (asked.action !== 'sign') {
     throw new Error('not a request to sign');
   }
-  const key = publicOf(cluster, carried.participants[0] ?? '', asked.key);
+  const key = await publicOf(cluster, carried.participants[0] ?? '', asked.key);
   const byIndex = (round: number): Map<number, Uint8Array> =>
     new Map(
-      (carried.outputs.get(round) ?? []).map(({ from, payload }) => [
-        cluster.names.indexOf(from) + 1,
-        payload,
-      ]),
+      (carried.outputs.get(round) ?? [])
+        .filter(({ to }) => to === undefined)
+        .map(({ from, payload }) => [cluster.names.indexOf(from) + 1, payload]),
     );
-  return aggregate({
-    public: key,
-    commitments: byIndex(1),
-    shares: byIndex(2),
-    ...signedMessage(asked.payload),
-  });
+  const signable = signedMessage(asked.payload);
+  const path = asked.path ?? [];
+  if (signable.kind === 'ecdsa') {
+    const digest = digestOf(signable.hash, signable.message);
+    return combineEcdsa({ public: key, path, digest, shares: byIndex(carried.outputs.size) }).signature;
+  }
+  const { message, tweak } = signable;
+  return aggregate({ public: key, path, message, tweak, commitments: byIndex(1), shares: byIndex(2) });
 }
 
 /** Signs over `participants` and finishes the session: the signature. */
@@ -229,8 +310,11 @@ export async function signWith(
   participants: readonly string[],
   taps: Taps = {},
 ): Promise<Uint8Array> {
-  const carried = await carry(cluster, request, participants, 2, taps);
-  const signature = signatureOf(cluster, request, carried);
+  const asked = requestOf(request);
+  const ecdsa = asked.action === 'sign' && signedMessage(asked.payload).kind === 'ecdsa';
+  const rounds = taps.presignature === undefined ? (ecdsa ? 3 : 2) : 1;
+  const carried = await carry(cluster, request, participants, rounds, taps);
+  const signature = await signatureOf(cluster, request, carried);
   for (const node of participants) {
     await call(
       cluster,
