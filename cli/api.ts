@@ -1,14 +1,26 @@
 /**
  * The coordinator's answers as this client uses them. The coordinator is trusted with nothing: a key must have the id
- * that follows from its public key, and a signature must verify under that key, before either is shown.
+ * that follows from its public key, an address must follow from the key's public data, and a signature must verify under
+ * that key, before any of them is shown.
  */
-import { publicKeyOf, verifySignature, type KeyPublic } from '../threshold/index.ts';
-import { SymbolonError } from '../wire/errors/index.ts';
-import { fromHex, keyIdOf, schemes, type Scheme } from '../wire/ids.ts';
-import type { Payload } from '../wire/messages/request.ts';
+import { addressOf, chainsOf as chainNamesOf, type AddressQuestion } from '../coordinator/chains/address.ts';
+import { pathText } from '../coordinator/chains/path.ts';
+import {
+  decodeKeyPublic,
+  digestOf,
+  publicKeyOf,
+  verifyEcdsa,
+  verifySignature,
+  type KeyPublic,
+} from '../threshold/index.ts';
+import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
+import { equalBytes, fromHex, isEcdsa, keyIdOf, schemes, type Scheme } from '../wire/ids.ts';
+import { signedMessage, type Payload } from '../wire/messages/request.ts';
 import type { Cluster } from './cluster/cluster.ts';
+import { usage } from './command.ts';
 import { Answer, CoordinatorClient } from './coordinatorClient.ts';
-import { makeRequest } from './requests.ts';
+import { makeRequest, type RequestBody } from './requests.ts';
+import { pairingOf, type PairingView } from './statusView.ts';
 
 /** A key of the cluster. */
 export interface KeyView {
@@ -19,8 +31,17 @@ export interface KeyView {
   readonly threshold: number;
   readonly nodes: readonly string[];
   readonly state: string;
-  /** 32 bytes (Ed25519) or 33 (compressed secp256k1). */
+  readonly generation: number;
+  /** Generation that is on its way to its holders. */
+  readonly next: number | undefined;
+  /** Nodes that have not activated the key, or its next generation, yet. */
+  readonly waitingFor: readonly string[];
+  /** 32 bytes (Ed25519) or 33 (compressed). */
   readonly publicKey: Uint8Array;
+  /** Everything public of it; the group key in it is the one of the id. */
+  readonly decoded: KeyPublic;
+  /** The same as `encodeKeyPublic` bytes. */
+  readonly public: Uint8Array;
   /** The answer as it came, for `--json`. */
   readonly raw: unknown;
 }
@@ -32,10 +53,12 @@ export interface ChainName {
 }
 
 /** Chains and networks that a key of each scheme has an address on; the first is the default. */
-export const chainsOf: Readonly<Record<Scheme, readonly ChainName[]>> = {
-  'frost-ed25519': [{ chain: 'solana' }],
-  'frost-secp256k1-tr': ['mainnet', 'testnet', 'regtest'].map((network) => ({ chain: 'bitcoin', network })),
-};
+export const chainsOf = (scheme: Scheme): readonly ChainName[] =>
+  chainNamesOf[scheme].flatMap((chain): readonly ChainName[] =>
+    chain === 'bitcoin'
+      ? ['mainnet', 'testnet', 'regtest'].map((network) => ({ chain, network }))
+      : [{ chain }],
+  );
 
 /** A step of a session and its time. */
 export interface StepView {
@@ -43,9 +66,21 @@ export interface StepView {
   readonly ms: number;
 }
 
+/** A key that was made, or given new shares. */
+export interface MadeView {
+  readonly key: KeyView;
+  readonly steps: readonly StepView[];
+  /** The answer as it came, for `--json`. */
+  readonly raw: unknown;
+}
+
 /** A signature that verified here. */
 export interface SignatureView {
   readonly signature: Uint8Array;
+  /** The key that it verifies under. */
+  readonly publicKey: Uint8Array;
+  /** Whether a presignature was used. */
+  readonly presigned: boolean;
   readonly participants: readonly string[];
   readonly ms: number;
   readonly steps: readonly StepView[];
@@ -75,11 +110,12 @@ export class Api {
     return answer.list('keys').map((one) => this.#key(one));
   }
 
-  /** One key by its id. */
+  /** One key by its id. Throws `cli/usage` for what is no id. */
   async key(id: string): Promise<KeyView> {
-    return this.#key(
-      new Answer(await this.client.call({ method: 'GET', path: `/v1/keys/${encodeURIComponent(id)}` })),
-    );
+    if (!/^[0-9a-f]{32}$/.test(id)) {
+      throw usage('KEY is an id of 32 hexadecimal digits in lower case; symbolon key list shows them');
+    }
+    return this.#key(new Answer(await this.client.call({ method: 'GET', path: `/v1/keys/${id}` })));
   }
 
   /** Makes a key on all nodes of the cluster. */
@@ -89,62 +125,117 @@ export class Api {
     readonly nodes: readonly string[];
     readonly purpose: string;
     readonly label: string;
-  }): Promise<{ readonly key: KeyView; readonly steps: readonly StepView[] }> {
+  }): Promise<MadeView> {
     const body = { action: 'key.create', ...wanted, nodes: [...wanted.nodes].sort() } as const;
-    const answer = await this.#send('/v1/keys', makeRequest(this.#cluster, body, this.#now()));
-    const key = answer.optionalObject('key');
-    if (key === undefined) {
-      throw new SymbolonError('cli/coordinator-refused', {
-        code: 'coordinator/deadline',
-        detail: `The ceremony still runs (request ${answer.text('id')}).`,
-        todo: 'See `symbolon key list` for how it ends.',
-      });
-    }
-    return { key: this.#key(key), steps: stepsOf(answer) };
+    return this.#made(await this.#ask('/v1/keys', body), 'key list');
   }
 
-  /** Has a payload signed with a key, and verifies the signature. */
-  async sign(key: KeyView, payload: Payload): Promise<SignatureView> {
-    const body = { action: 'sign', key: key.id, purpose: key.purpose, payload } as const;
-    const answer = await this.#send('/v1/signatures', makeRequest(this.#cluster, body, this.#now()));
-    const signature = fromHex(answer.text('signature'));
-    const message = payload.kind === 'message' ? payload.message : payload.digest;
-    const tweak = payload.kind === 'bip341-key-spend' ? 'bip341' : 'none';
-    const signer = publicKeyOf(publicPartOf(key), tweak);
-    if (signature?.length !== 64 || !verifySignature(key.scheme, signer, message, signature)) {
-      throw wrong('the signature does not verify under the key');
+  /** Gives the holders of a key new shares. */
+  async refreshKey({ id, purpose, generation }: KeyView): Promise<MadeView> {
+    const body = { action: 'key.refresh', key: id, purpose, generation } as const;
+    return this.#made(await this.#ask(`/v1/keys/${id}/refresh`, body), `key show ${id}`);
+  }
+
+  /** Gives a key to other holders, or another threshold. `dealers` are as many present holders as the present threshold. */
+  async reshareKey(
+    { id, purpose, label, generation, public: raw }: KeyView,
+    next: {
+      readonly nodes: readonly string[];
+      readonly threshold: number;
+      readonly dealers: readonly string[];
+    },
+  ): Promise<MadeView> {
+    const body = {
+      action: 'key.reshare',
+      key: id,
+      purpose,
+      label,
+      generation,
+      public: raw,
+      dealers: [...next.dealers].sort(),
+      nodes: [...next.nodes].sort(),
+      threshold: next.threshold,
+    } as const;
+    return this.#made(await this.#ask(`/v1/keys/${id}/reshare`, body), `key show ${id}`);
+  }
+
+  /** How every two nodes are paired. */
+  async pairings(): Promise<PairingView[]> {
+    const answer = new Answer(await this.client.call({ method: 'GET', path: '/v1/pairings' }));
+    return answer.list('pairings').map(pairingOf);
+  }
+
+  /** Makes pairings between every two of these nodes: what is absent, or all anew. */
+  async pair(nodes: readonly string[], renew: boolean): Promise<PairingView[]> {
+    const body = { action: renew ? 'pair.renew' : 'pair', nodes: [...nodes].sort() } as const;
+    const answer = await this.#ask('/v1/pairings', body);
+    if (answer.optionalText('status') !== 'done') {
+      throw stillRuns('The ceremony', answer, 'status');
     }
+    return answer.list('pairings').map(pairingOf);
+  }
+
+  /** Has a payload signed with a key, or the key at a path under it, and verifies the signature. */
+  async sign(key: KeyView, payload: Payload, path: readonly number[] = []): Promise<SignatureView> {
+    const body = {
+      action: 'sign',
+      key: key.id,
+      purpose: key.purpose,
+      payload,
+      ...(path.length === 0 ? {} : { path: [...path] }),
+    } as const;
+    const answer = await this.#ask('/v1/signatures', body);
+    if (answer.optionalText('status') === 'running') {
+      throw stillRuns('The signing', answer, 'status');
+    }
+    const signature = fromHex(answer.text('signature')) ?? new Uint8Array();
     return {
       signature,
+      publicKey: verified(key, payload, path, signature),
+      presigned: answer.bool('presigned'),
       participants: answer.texts('participants'),
       ms: answer.number('ms'),
       steps: stepsOf(answer),
-      failed: answer
-        .list('failed')
-        .map((one) => `${one.text('node')} in ${one.text('step')}: ${one.text('detail')}`),
+      failed: answer.list('failed').map(failureWords),
       raw: answer.raw,
     };
   }
 
-  /** Address of a key on a chain. */
-  async address(id: string, { chain, network }: ChainName): Promise<string> {
-    const query = new URLSearchParams({ chain, ...(network === undefined ? {} : { network }) });
-    const path = `/v1/keys/${encodeURIComponent(id)}/address?${query.toString()}`;
-    return new Answer(await this.client.call({ method: 'GET', path })).text('address');
+  /** Address of a key on a chain: what the coordinator says, and what follows from the key here, must be one. */
+  async address(key: KeyView, asked: AddressQuestion): Promise<string> {
+    const { chain, network, hrp, path = [] } = asked;
+    const query = new URLSearchParams({
+      ...(chain === undefined ? {} : { chain }),
+      ...(network === undefined ? {} : { network }),
+      ...(hrp === undefined ? {} : { hrp }),
+      ...(path.length === 0 ? {} : { path: pathText(path) }),
+    }).toString();
+    const call = `/v1/keys/${encodeURIComponent(key.id)}/address?${query}`;
+    const said = new Answer(await this.client.call({ method: 'GET', path: call })).text('address');
+    if (addressOf(key.decoded, asked).address !== said) {
+      throw wrong(`address of ${key.id}`);
+    }
+    return said;
   }
 
-  async #send(
-    path: string,
-    request: { readonly signed: Uint8Array; readonly idempotencyKey: string },
-  ): Promise<Answer> {
+  async #ask(path: string, body: RequestBody): Promise<Answer> {
+    const { signed, idempotencyKey } = makeRequest(this.#cluster, body, this.#now());
     return new Answer(
       await this.client.call({
         method: 'POST',
         path,
-        body: { request: Buffer.from(request.signed).toString('base64') },
-        idempotencyKey: request.idempotencyKey,
+        body: { request: Buffer.from(signed).toString('base64') },
+        idempotencyKey,
       }),
     );
+  }
+
+  #made(answer: Answer, see: string): MadeView {
+    const key = answer.optionalObject('key');
+    if (key === undefined) {
+      throw stillRuns('The ceremony', answer, see);
+    }
+    return { key: this.#key(key), steps: stepsOf(answer), raw: answer.raw };
   }
 
   #key(answer: Answer): KeyView {
@@ -159,6 +250,12 @@ export class Api {
     if (keyIdOf(cluster, scheme, purpose, publicKey) !== id) {
       throw wrong('a key whose id does not follow from its public key');
     }
+    const raw = new Uint8Array(Buffer.from(answer.text('public'), 'base64'));
+    const decoded = publicOf(raw);
+    if (decoded.scheme !== scheme || !equalBytes(decoded.groupPublicKey, publicKey)) {
+      throw wrong('public data of another key');
+    }
+    const next = answer.optionalObject('next');
     return {
       id,
       scheme,
@@ -167,22 +264,61 @@ export class Api {
       threshold: answer.integer('threshold'),
       nodes: answer.texts('nodes'),
       state: answer.text('state'),
+      generation: answer.integer('generation'),
+      next: next?.integer('generation'),
+      waitingFor: answer.texts('waitingFor'),
       publicKey,
+      decoded,
+      public: raw,
       raw: answer.raw,
     };
   }
 }
 
-/** Scheme and group key are all that the signing key follows from. */
-const publicPartOf = ({ scheme, threshold, publicKey }: KeyView): KeyPublic => ({
-  scheme,
-  threshold,
-  participants: [],
-  generation: 0,
-  groupPublicKey: publicKey,
-  verifyingShares: new Map(),
-  chainCode: new Uint8Array(32),
-});
+/** Public data of a key as they came. */
+function publicOf(raw: Uint8Array): KeyPublic {
+  try {
+    return decodeKeyPublic(raw);
+  } catch (error) {
+    throw isSymbolonError(error) ? wrong(error.message) : error;
+  }
+}
+
+/**
+ * The public key that a signature verifies under, which is made here and not taken from the answer.
+ * @throws SymbolonError `cli/wrong-answer` where it does not verify.
+ */
+function verified(
+  { scheme, decoded }: KeyView,
+  payload: Payload,
+  path: readonly number[],
+  signature: Uint8Array,
+): Uint8Array {
+  const signable = signedMessage(payload);
+  const signer = publicKeyOf(decoded, signable.kind === 'frost' ? signable.tweak : 'none', path);
+  const holds =
+    signable.kind === 'frost'
+      ? verifySignature(scheme, signer, signable.message, signature)
+      : isEcdsa(scheme) && verifyEcdsa(scheme, signer, digestOf(signable.hash, signable.message), signature);
+  if (signature.length !== 64 || !holds) {
+    throw wrong('the signature does not verify under the key');
+  }
+  return signer;
+}
+
+const stillRuns = (what: string, answer: Answer, see: string): SymbolonError =>
+  new SymbolonError('cli/coordinator-refused', {
+    code: 'coordinator/deadline',
+    detail: `${what} still runs (request ${answer.text('id')}).`,
+    todo: `See \`symbolon ${see}\` for how it ends.`,
+  });
+
+/** Where nobody is named, one of the set lied and which can't be told. */
+const failureWords = (one: Answer): string => {
+  const node = one.optionalText('node') ?? '';
+  const who = node === '' ? `${one.texts('participants').join(' and ')}, one of them,` : node;
+  return `${who} in ${one.text('step')}: ${one.text('detail')}`;
+};
 
 const stepsOf = (answer: Answer): StepView[] =>
   answer.list('rounds').map((one) => ({ step: one.text('step'), ms: one.number('ms') }));

@@ -68,6 +68,19 @@ for (const [what, words] of [
   });
 }
 
+test('a last operand may be given many times', () => {
+  const many: Command = {
+    ...example,
+    operands: [
+      { name: 'WHAT', help: 'what' },
+      { name: 'WHERE', help: 'where', optional: true, many: true },
+    ],
+  };
+  assert.deepEqual(parse(many, ['this', 'a', 'b', 'c']).operandsFrom(1), ['a', 'b', 'c']);
+  assert.deepEqual(parse(many, ['this']).operandsFrom(1), []);
+  assert.match(helpOf(many), /Usage: symbolon do it WHAT \[WHERE\.\.\.\]/);
+});
+
 test('a number is whole, in range, and written in digits', () => {
   for (const value of ['0', '6', '1.5', '-1', '0x3', '', ' 3', '3 ', '99999999999']) {
     assert.throws(
@@ -122,6 +135,16 @@ for (const [words, code] of [
   [['up', '--nodes', '3', '--threshold', '4', '--dir', '/tmp/symbolon-nowhere'], 2],
   [['up', '--nodes', '4', '--threshold', '2', '--dir', '/tmp/symbolon-nowhere'], 2],
   [['up', '--port', '80'], 2],
+  [['sign', 'id', '--digest', '00'.repeat(32), '--path', "m/44'/0"], 2],
+  [['address', 'id', '--path', '0/5'], 2],
+  [['key', 'refresh'], 2],
+  [['key', 'refresh', 'id', 'more'], 2],
+  [['key', 'reshare', 'id'], 2],
+  [['key', 'reshare', 'id', '--nodes', 'a,,b'], 2],
+  [['key', 'reshare', 'id', '--nodes', 'a,a'], 2],
+  [['pair', 'node-1'], 2],
+  [['pair', 'node-1', 'node-2', 'node-3', '--dir', '/nowhere/at/all'], 3],
+  [['pair', '--help'], 0],
 ] as const) {
   test(`symbolon ${words.join(' ')} ends with ${code}`, async () => {
     const io = listener();

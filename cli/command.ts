@@ -17,6 +17,8 @@ export interface OperandSpec {
   readonly name: string;
   readonly help: string;
   readonly optional?: boolean;
+  /** The last operand may be given any number of times. */
+  readonly many?: boolean;
 }
 /** A command. */
 export interface Command {
@@ -101,6 +103,11 @@ export class Arguments {
     return this.#operands[at];
   }
 
+  /** All operands from a place on. */
+  operandsFrom(at: number): readonly string[] {
+    return this.#operands.slice(at);
+  }
+
   /** The operand at a place, which the command declares as needed. */
   needed(at: number): string {
     const value = this.#operands[at];
@@ -138,15 +145,19 @@ export function parse(command: Command, words: readonly string[]): Arguments {
   if (missing !== undefined) {
     throw usage(`${missing.name} is needed`);
   }
-  if (parsed.positionals.length > command.operands.length) {
-    throw usage(`${command.words.join(' ')} takes ${command.operands.length} operands`);
+  const isOpen = command.operands.at(-1)?.many === true;
+  if (!isOpen && parsed.positionals.length > command.operands.length) {
+    const names = command.operands.map(({ name }) => name).join(' ');
+    throw usage(`${command.words.join(' ')} takes ${names === '' ? 'no operand' : `no more than ${names}`}`);
   }
   return args;
 }
 
 /** The help text of one command. */
 export function helpOf(command: Command): string {
-  const operands = command.operands.map((one) => (one.optional === true ? `[${one.name}]` : one.name));
+  const operands = command.operands
+    .map((one) => (one.many === true ? `${one.name}...` : one.name))
+    .map((name, i) => (command.operands[i]?.optional === true ? `[${name}]` : name));
   const all = Object.entries({ ...command.options, ...commonOptions }).map(
     ([name, spec]) => [`  --${name}${spec.value === undefined ? '' : ` ${spec.value}`}`, spec.help] as const,
   );

@@ -170,6 +170,18 @@ export class Answer {
     return Array.isArray(value) && value.every((one) => typeof one === 'string') ? value : this.#wrong(name);
   }
 
+  /** The field as an object of texts. */
+  textsByName(name: string): Readonly<Record<string, string>> {
+    const value: unknown = this.#value[name];
+    const entries = typeof value === 'object' && value !== null ? Object.entries(value) : this.#wrong(name);
+    return Object.fromEntries(
+      entries.map(([key, one]: [string, unknown]) => [
+        key,
+        typeof one === 'string' ? one : this.#wrong(name),
+      ]),
+    );
+  }
+
   /** The field as an object, or `undefined` where it is absent or null. */
   optionalObject(name: string): Answer | undefined {
     const value = this.#value[name] ?? undefined;

@@ -6,9 +6,12 @@ import { doctor } from './commands/doctor.ts';
 import { evidenceVerify } from './commands/evidenceVerify.ts';
 import { keyCreate } from './commands/keyCreate.ts';
 import { keyList } from './commands/keyList.ts';
+import { keyRefresh } from './commands/keyRefresh.ts';
+import { keyReshare } from './commands/keyReshare.ts';
 import { keyShow } from './commands/keyShow.ts';
 import { manifestShow } from './commands/manifestShow.ts';
 import { manifestVerify } from './commands/manifestVerify.ts';
+import { pair } from './commands/pair.ts';
 import { sign } from './commands/sign.ts';
 import { status } from './commands/status.ts';
 import { up } from './commands/up.ts';
@@ -23,8 +26,11 @@ export const commands: readonly Command[] = [
   keyCreate,
   keyList,
   keyShow,
+  keyRefresh,
+  keyReshare,
   address,
   sign,
+  pair,
   manifestShow,
   manifestVerify,
   evidenceVerify,
@@ -95,6 +101,7 @@ async function dispatch(words: readonly string[], io: Io): Promise<ExitCode> {
 
 const codesByError: Readonly<Record<string, ExitCode>> = {
   'cli/usage': exitCodes.usage,
+  'coordinator/bad-path': exitCodes.usage,
   'cli/unreadable-file': exitCodes.usage,
   'cli/no-cluster': exitCodes.unavailable,
   'cli/not-running': exitCodes.unavailable,

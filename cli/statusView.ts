@@ -17,12 +17,25 @@ export interface NodeView {
   readonly lastSeenAt: number | undefined;
   readonly latencyMs: number | undefined;
   readonly clockSkewMs: number | undefined;
+  /** The arithmetic that runs, by scheme. */
+  readonly backends: Readonly<Record<string, string>>;
+  readonly presignatures: number | undefined;
   readonly refusals: readonly {
     readonly peer: string;
     readonly code: string;
     readonly detail: string;
     readonly at: number;
   }[];
+}
+/** A pair of nodes. */
+export interface PairingView {
+  readonly nodes: readonly string[];
+  readonly state: string;
+  readonly generation: number | undefined;
+  /** Unix milliseconds. */
+  readonly at: number | undefined;
+  /** What to do; empty where nothing is. */
+  readonly note: string;
 }
 /** A key. */
 export interface KeyStatusView {
@@ -35,6 +48,12 @@ export interface KeyStatusView {
   readonly with: readonly string[];
   readonly without: readonly { readonly node: string; readonly code: string; readonly reason: string }[];
   readonly until: number | undefined;
+  readonly generation: number;
+  /** Generation that is on its way, and who has not taken it. */
+  readonly next: number | undefined;
+  readonly waitingFor: readonly string[];
+  /** Presignatures by set of nodes. */
+  readonly presignatures: readonly { readonly nodes: readonly string[]; readonly count: number }[];
 }
 /** Something that ends. */
 export interface ExpiryView {
@@ -57,6 +76,8 @@ export interface StatusView {
   readonly expiries: readonly ExpiryView[];
   readonly keys: readonly KeyStatusView[];
   readonly nodes: readonly NodeView[];
+  readonly pairings: readonly PairingView[];
+  readonly pairsItself: boolean;
   /** The answer as it came, for `--json`. */
   readonly raw: unknown;
 }
@@ -79,6 +100,8 @@ export async function readStatus(client: CoordinatorClient, timeoutMs = 10_000):
     expiries: answer.list('expiries').map(expiryOf),
     keys: answer.list('keys').map(keyOf),
     nodes: answer.list('nodes').map(nodeOf),
+    pairings: answer.list('pairings').map(pairingOf),
+    pairsItself: answer.bool('pairsItself'),
     raw: answer.raw,
   };
 }
@@ -103,6 +126,21 @@ const keyOf = (one: Answer): KeyStatusView => ({
     .list('without')
     .map((out) => ({ node: out.text('node'), code: out.text('code'), reason: out.text('reason') })),
   until: one.optionalInteger('until'),
+  generation: one.integer('generation'),
+  next: one.optionalInteger('next'),
+  waitingFor: one.texts('waitingFor'),
+  presignatures: one
+    .list('presignatures')
+    .map((pool) => ({ nodes: pool.texts('nodes'), count: pool.integer('count') })),
+});
+
+/** A pair of nodes, of the status and of `/v1/pairings`. */
+export const pairingOf = (one: Answer): PairingView => ({
+  nodes: one.texts('nodes'),
+  state: one.text('state'),
+  generation: one.optionalInteger('generation'),
+  at: one.optionalInteger('at'),
+  note: one.optionalText('note') ?? '',
 });
 
 const nodeOf = (one: Answer): NodeView => ({
@@ -118,6 +156,8 @@ const nodeOf = (one: Answer): NodeView => ({
   lastSeenAt: one.optionalInteger('lastSeenAt'),
   latencyMs: one.optionalNumber('latencyMs'),
   clockSkewMs: one.optionalNumber('clockSkewMs'),
+  backends: one.textsByName('backends'),
+  presignatures: one.optionalInteger('presignatures'),
   refusals: one.list('refusals').map((refusal) => ({
     peer: refusal.text('peer'),
     code: refusal.text('code'),

@@ -3,7 +3,8 @@
  * ids) are lower-case hexadecimal; documents that programs pass on (requests, evidence, manifests) are base64.
  */
 import type { Scheme } from '../wire/ids.ts';
-import type { FailedAttempt } from './signing.ts';
+import type { FailedAttempt } from './signing/contract.ts';
+import type { PairState } from './nodes/pairState.ts';
 import type { StepTime } from './rounds.ts';
 
 /** Body of every refusal, `application/problem+json` (RFC 9457). */
@@ -30,12 +31,23 @@ export interface KeyBody {
   readonly generation: number;
   /** Unix milliseconds. */
   readonly createdAt: number;
-  /** The group key: 32 bytes (Ed25519) or 33 bytes (secp256k1, compressed). */
+  /** The group key: 32 bytes (Ed25519) or 33 bytes (secp256k1 and P-256, compressed). */
   readonly publicKey: string;
-  /** The address on the chain that the scheme is for (Bitcoin: mainnet). */
-  readonly address: string;
-  /** Nodes that have not activated the key yet. */
+  /** `encodeKeyPublic` bytes, base64: what a reshare request carries, and what derivation starts from. */
+  readonly public: string;
+  /** The address on the chain that the scheme is for (Bitcoin: mainnet; ECDSA over secp256k1: EVM); null where there is none. */
+  readonly address: string | null;
+  /** The next generation, while it is on its way to its holders. */
+  readonly next: RenewalBody | null;
+  /** Nodes that have not activated the key, or its next generation, yet. */
   readonly waitingFor: readonly string[];
+}
+
+/** A generation of a key that has not reached all that must have it. */
+export interface RenewalBody {
+  readonly generation: number;
+  readonly threshold: number;
+  readonly nodes: readonly string[];
 }
 
 /** Answer of `POST /v1/keys`. */
@@ -49,6 +61,32 @@ export interface CreateKeyBody {
   readonly ms?: number;
 }
 
+/** Answer of `POST /v1/keys/:id/refresh` and `POST /v1/keys/:id/reshare`. */
+export type RenewKeyBody = CreateKeyBody;
+
+/** How two nodes are paired. */
+export interface PairingBody {
+  readonly nodes: readonly [string, string];
+  readonly state: PairState;
+  readonly id: string | null;
+  readonly generation: number | null;
+  /** Unix milliseconds when it was made, or poisoned. */
+  readonly at: number | null;
+  /** What to do, in a sentence; empty where nothing is. */
+  readonly note: string;
+}
+
+/** Answer of `POST /v1/pairings`. */
+export interface PairBody {
+  /** The request id. */
+  readonly id: string;
+  readonly status: 'done' | 'running';
+  /** The pairings between the named nodes afterwards; absent while the ceremony runs. */
+  readonly pairings?: readonly PairingBody[];
+  readonly rounds?: readonly StepTime[];
+  readonly ms?: number;
+}
+
 /** Answer of `POST /v1/signatures` and `GET /v1/signatures/:id`. */
 export interface SignatureBody {
   /** The request id. */
@@ -58,6 +96,14 @@ export interface SignatureBody {
   readonly scheme?: Scheme;
   /** 64 bytes. */
   readonly signature?: string;
+  /** ECDSA: 0 to 3, which of the points with this r is R (SEC 1 section 4.1.6); null for FROST. */
+  readonly recovery?: number | null;
+  /** The key that the signature verifies under: 32 bytes for FROST, 33 for ECDSA. */
+  readonly publicKey?: string;
+  /** Derivation path of that key, `m` for the key itself. */
+  readonly path?: string;
+  /** Whether a presignature was used, so that one round was enough. */
+  readonly presigned?: boolean;
   readonly participants?: readonly string[];
   readonly ms?: number;
   readonly rounds?: readonly StepTime[];
@@ -94,6 +140,12 @@ export interface KeyStatusBody {
   readonly without: readonly { readonly node: string; readonly code: string; readonly reason: string }[];
   /** When fewer than `threshold` of the nodes that can take part now are left, Unix milliseconds; null where never known. */
   readonly until: number | null;
+  readonly generation: number;
+  /** Generation that is on its way to its holders, and who has not taken it; null where none is. */
+  readonly next: number | null;
+  readonly waitingFor: readonly string[];
+  /** ECDSA: presignatures that are ready, by set of nodes. */
+  readonly presignatures: readonly { readonly nodes: readonly string[]; readonly count: number }[];
 }
 
 /** A node. */
@@ -120,6 +172,10 @@ export interface NodeStatusBody {
   readonly manifestVersion: number | null;
   readonly keys: { readonly active: number; readonly pending: number; readonly broken: number } | null;
   readonly sessions: { readonly open: number; readonly finished: number; readonly failed: number } | null;
+  /** The arithmetic that runs on this node, by scheme. */
+  readonly backends: Readonly<Record<string, string>>;
+  /** Presignatures that the node holds for all keys. */
+  readonly presignatures: number | null;
   /** What this node's gate refused of others, newest first. */
   readonly refusals: readonly {
     readonly at: number;
@@ -147,6 +203,10 @@ export interface StatusBody {
   readonly expiries: readonly ExpiryBody[];
   readonly keys: readonly KeyStatusBody[];
   readonly nodes: readonly NodeStatusBody[];
+  /** Every pair of nodes. ECDSA keys need pairings that are `ready`. */
+  readonly pairings: readonly PairingBody[];
+  /** Whether the manifest lets the coordinator make absent pairings by itself. */
+  readonly pairsItself: boolean;
   readonly jobs: { readonly running: number };
 }
 

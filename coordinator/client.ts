@@ -14,6 +14,8 @@ import type {
   KeyBody,
   ManifestBody,
   ManifestPutBody,
+  PairBody,
+  PairingBody,
   ProblemBody,
   SignatureBody,
   StatusBody,
@@ -21,13 +23,12 @@ import type {
 import type { KeyAddress } from './chains/address.ts';
 import { signRequest } from '../manifest/index.ts';
 
-/** What the body of a request says beside its head. */
+/** What the body of a request says beside its head. Names of nodes are sorted here. */
 export type RequestContent =
   | {
       readonly action: 'key.create';
       readonly scheme: Scheme;
       readonly threshold: number;
-      /** Names of the nodes; sorted here. */
       readonly nodes: readonly string[];
       readonly purpose: string;
       readonly label: string;
@@ -38,7 +39,30 @@ export type RequestContent =
       readonly key: string;
       readonly purpose: string;
       readonly payload: Payload;
-    };
+      /** Steps under the key; absent for the key itself. */
+      readonly path?: readonly number[];
+    }
+  | {
+      readonly action: 'key.refresh';
+      readonly key: string;
+      readonly purpose: string;
+      /** Generation that the key has now. */
+      readonly generation: number;
+    }
+  | {
+      readonly action: 'key.reshare';
+      readonly key: string;
+      readonly purpose: string;
+      readonly label: string;
+      readonly generation: number;
+      /** `encodeKeyPublic` bytes: `public` of the key's body. */
+      readonly public: Uint8Array;
+      /** Exactly as many present holders as the present threshold. */
+      readonly dealers: readonly string[];
+      readonly nodes: readonly string[];
+      readonly threshold: number;
+    }
+  | { readonly action: 'pair' | 'pair.renew'; readonly nodes: readonly string[] };
 
 /** Who asks, where, until when. */
 export interface RequestHead {
@@ -68,13 +92,31 @@ export function makeSignedRequest(head: RequestHead, content: RequestContent, se
       issuedAt,
       expiresAt: issuedAt + (head.lifeMs ?? defaultLifeMs),
     } as const;
-    const request: Request =
-      content.action === 'sign'
-        ? { ...common, ...content }
-        : { ...common, ...content, nodes: [...content.nodes].sort() };
-    return signRequest(request, seed);
+    return signRequest(requestOf(common, content), seed);
   } finally {
     seed.fill(0);
+  }
+}
+
+function requestOf(
+  head: Pick<Request, 'v' | 'cluster' | 'id' | 'client' | 'issuedAt' | 'expiresAt'>,
+  content: RequestContent,
+): Request {
+  const sorted = (names: readonly string[]): string[] => [...names].sort();
+  switch (content.action) {
+    case 'sign': {
+      const { path, ...rest } = content;
+      return { ...head, ...rest, ...(path === undefined || path.length === 0 ? {} : { path: [...path] }) };
+    }
+    case 'key.refresh':
+      return { ...head, ...content };
+    case 'key.reshare':
+      return { ...head, ...content, nodes: sorted(content.nodes), dealers: sorted(content.dealers) };
+    case 'key.create':
+      return { ...head, ...content, nodes: sorted(content.nodes) };
+    case 'pair':
+    case 'pair.renew':
+      return { ...head, action: content.action, nodes: sorted(content.nodes) };
   }
 }
 
@@ -148,16 +190,39 @@ export class ApiClient {
   key(id: string): Promise<KeyBody> {
     return this.#call('GET', `/v1/keys/${encodeURIComponent(id)}`);
   }
-  address(id: string, chain?: string, network?: string): Promise<KeyAddress> {
+  /** @param more - `path` like `m/0/5`, `hrp` for Cosmos. */
+  address(
+    id: string,
+    chain?: string,
+    network?: string,
+    more: { readonly path?: string; readonly hrp?: string } = {},
+  ): Promise<KeyAddress> {
     const query = new URLSearchParams({
       ...(chain === undefined ? {} : { chain }),
       ...(network === undefined ? {} : { network }),
+      ...more,
     }).toString();
     return this.#call('GET', `/v1/keys/${encodeURIComponent(id)}/address${query === '' ? '' : `?${query}`}`);
   }
   /** Hands in a signed `key.create` request. */
   createKey(signed: Uint8Array, options: WaitOptions = {}): Promise<CreateKeyBody> {
     return this.#request('/v1/keys', signed, options);
+  }
+  /** Hands in a signed `key.refresh` request. */
+  refreshKey(id: string, signed: Uint8Array, options: WaitOptions = {}): Promise<CreateKeyBody> {
+    return this.#request(`/v1/keys/${encodeURIComponent(id)}/refresh`, signed, options);
+  }
+  /** Hands in a signed `key.reshare` request. */
+  reshareKey(id: string, signed: Uint8Array, options: WaitOptions = {}): Promise<CreateKeyBody> {
+    return this.#request(`/v1/keys/${encodeURIComponent(id)}/reshare`, signed, options);
+  }
+  async pairings(): Promise<readonly PairingBody[]> {
+    const answer = await this.#call<{ readonly pairings: readonly PairingBody[] }>('GET', '/v1/pairings');
+    return answer.pairings;
+  }
+  /** Hands in a signed `pair` or `pair.renew` request. */
+  pair(signed: Uint8Array, options: WaitOptions = {}): Promise<PairBody> {
+    return this.#request('/v1/pairings', signed, options);
   }
   /** Hands in a signed `sign` request. */
   sign(signed: Uint8Array, options: WaitOptions = {}): Promise<SignatureBody> {

@@ -24,6 +24,17 @@ test('a good configuration is taken, with and without API keys', () => {
   assert.equal(config.nodes.length, 2);
   assert.equal(config.apiKeys[0]?.hash.length, 32);
   assert.deepEqual(parseConfig(JSON.stringify(without('apiKeys')), 'config.json').apiKeys, []);
+  assert.deepEqual(config.presign, {});
+});
+
+test('numbers of presignatures are taken, each for itself', () => {
+  for (const presign of [
+    { perKey: 0 },
+    { total: 1_024, keys: ['0'.repeat(32)] },
+    { perKey: 64, total: 0, keys: [] },
+  ]) {
+    assert.deepEqual(parseConfig(JSON.stringify({ ...good, presign }), 'config.json').presign, presign);
+  }
 });
 
 const cases: readonly (readonly [name: string, value: unknown, field: string])[] = [
@@ -48,6 +59,12 @@ const cases: readonly (readonly [name: string, value: unknown, field: string])[]
   ['a node address', { ...good, nodes: [{ name: 'node-1', address: 'http://x' }] }, 'nodes[0].address'],
   ['too many nodes', { ...good, nodes: Array.from({ length: 33 }, () => good.nodes[0]) }, 'nodes'],
   ['an empty path', { ...good, database: '' }, 'database'],
+  ['an unknown presign field', { ...good, presign: { perkey: 1 } }, 'presign'],
+  ['too many presignatures of a key', { ...good, presign: { perKey: 65 } }, 'presign.perKey'],
+  ['a negative number', { ...good, presign: { total: -1 } }, 'presign.total'],
+  ['half a presignature', { ...good, presign: { perKey: 0.5 } }, 'presign.perKey'],
+  ['text as a number', { ...good, presign: { total: '4' } }, 'presign.total'],
+  ['no key id', { ...good, presign: { keys: ['hot wallet'] } }, 'presign.keys[0]'],
   ['an API key hash', { ...good, apiKeys: [{ name: 'a', sha256: '00' }] }, 'apiKeys[0].sha256'],
   ['an API key itself', { ...good, apiKeys: [{ name: 'a', key: 'symbolon_x' }] }, 'apiKeys[0]'],
 ];

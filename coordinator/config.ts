@@ -2,7 +2,8 @@
 import { parseAddress, type Address } from '../enclave/address/index.ts';
 import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
 import { fromHex, namePattern } from '../wire/ids.ts';
-import { maxNodes } from '../wire/limits.ts';
+import { maxNodes, maxPresignatures, maxPresignaturesPerKey } from '../wire/limits.ts';
+import type { PresignOptions } from './background/pools.ts';
 import { parseStrictJson } from './json.ts';
 import type { ApiKeyRecord } from './store/store.ts';
 
@@ -25,6 +26,8 @@ export interface Config {
   readonly database: string;
   /** API keys in force besides those in the database: a name and the SHA-256 of the key's 32 bytes. */
   readonly apiKeys: readonly ApiKeyRecord[];
+  /** How many presignatures of ECDSA keys are kept; what is absent is as it is by itself. */
+  readonly presign: Partial<PresignOptions>;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -59,6 +62,14 @@ export function parseConfig(text: string, file: string): Config {
     const raw = fromHex(string(value, field));
     return raw?.length === 32 ? raw : refuse(field, 'must be 64 hexadecimal digits');
   };
+  const keyId = (value: unknown, field: string): string => {
+    const id = string(value, field);
+    return /^[0-9a-f]{32}$/.test(id) ? id : refuse(field, 'must be 32 hexadecimal digits');
+  };
+  const count = (value: unknown, field: string, max: number): number =>
+    typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max
+      ? value
+      : refuse(field, `must be a whole number from 0 to ${max}`);
   const address = (value: unknown, field: string, remote: boolean): Address => {
     try {
       return parseAddress(string(value, field), { remote });
@@ -81,7 +92,8 @@ export function parseConfig(text: string, file: string): Config {
       isSymbolonError(error, 'coordinator/bad-request') ? error.facts.reason : 'not JSON',
     );
   }
-  const top = object(parsed, 'file', ['listen', 'manifest', 'nodes', 'clientKeyFile', 'database', 'apiKeys']);
+  const known = ['listen', 'manifest', 'nodes', 'clientKeyFile', 'database', 'apiKeys', 'presign'];
+  const top = object(parsed, 'file', known);
   const manifest = object(top['manifest'], 'manifest', ['file', 'anchor']);
   const nodes = items(top['nodes'], 'nodes', maxNodes).map((value, i) => {
     const field = `nodes[${i}]`;
@@ -99,6 +111,7 @@ export function parseConfig(text: string, file: string): Config {
       createdAt: 0,
     };
   });
+  const presign = object(top['presign'] ?? {}, 'presign', ['perKey', 'total', 'keys']);
   return {
     listen: address(top['listen'], 'listen', false),
     manifest: {
@@ -109,5 +122,20 @@ export function parseConfig(text: string, file: string): Config {
     clientKeyFile: string(top['clientKeyFile'], 'clientKeyFile'),
     database: string(top['database'], 'database'),
     apiKeys: distinct(apiKeys, 'apiKeys'),
+    presign: {
+      ...(presign['perKey'] === undefined
+        ? {}
+        : { perKey: count(presign['perKey'], 'presign.perKey', maxPresignaturesPerKey) }),
+      ...(presign['total'] === undefined
+        ? {}
+        : { total: count(presign['total'], 'presign.total', maxPresignatures) }),
+      ...(presign['keys'] === undefined
+        ? {}
+        : {
+            keys: items(presign['keys'], 'presign.keys', maxPresignatures).map((value, i) =>
+              keyId(value, `presign.keys[${i}]`),
+            ),
+          }),
+    },
   };
 }

@@ -4,13 +4,24 @@
  */
 export type * from './api.ts';
 export { apiKeyHash, newApiKey, type NewApiKey } from './apiKeys.ts';
-export { addressOf, chains, type Chain, type KeyAddress } from './chains/address.ts';
+export { defaultPresign, type PresignOptions } from './background/pools.ts';
+export {
+  addressOf,
+  chains,
+  chainsOf,
+  type AddressQuestion,
+  type Chain,
+  type KeyAddress,
+} from './chains/address.ts';
 export {
   bitcoinNetworks,
   taprootAddress,
   type BitcoinNetwork,
   type TaprootAddress,
 } from './chains/bitcoin.ts';
+export { cosmosAddress } from './chains/cosmos.ts';
+export { evmAddress } from './chains/evm.ts';
+export { parsePath, pathText } from './chains/path.ts';
 export { solanaAddress } from './chains/solana.ts';
 export {
   ApiClient,
@@ -30,7 +41,7 @@ export {
 } from './coordinator.ts';
 export { defaultLimits, type CoordinatorLimits } from './limits.ts';
 export { jsonLog, noLog, type Log, type LogFacts, type LogLevel } from './log.ts';
-export type { FailedAttempt } from './signing.ts';
+export type { FailedAttempt } from './signing/contract.ts';
 export type { StepTime } from './rounds.ts';
 export { makeServer, type ServerModules } from './server.ts';
 export { openPgliteStore, type PgliteStoreOptions } from './store/pgliteStore.ts';

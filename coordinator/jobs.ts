@@ -44,7 +44,7 @@ export interface JobsModules {
   readonly store: Store;
   readonly now: () => number;
   readonly log: Log;
-  readonly work: Readonly<Record<JobKind, JobWork>>;
+  readonly work: JobWork;
 }
 
 /** The jobs of this process. */
@@ -90,7 +90,7 @@ export class Jobs {
         kind,
         request: signed,
         hash,
-        key: request.action === 'sign' ? request.key : undefined,
+        key: 'key' in request ? request.key : undefined,
         state: 'running',
         createdAt: this.#modules.now(),
         expiresAt: request.expiresAt,
@@ -189,7 +189,7 @@ export class Jobs {
     };
     let done: JobDone;
     try {
-      [done] = await Promise.all([work[job.kind](job, verified), stored]);
+      [done] = await Promise.all([work(job, verified), stored]);
     } catch (error) {
       const named = isSymbolonError(error)
         ? error

@@ -98,7 +98,7 @@ async function main(): Promise<void> {
   const manifest = await openManifestFile(config.manifest);
   const store = await openPgliteStore({ folder: config.database });
   const coordinator = createCoordinator(
-    { nodes: config.nodes, clientSeed: readSeed(config.clientKeyFile) },
+    { nodes: config.nodes, clientSeed: readSeed(config.clientKeyFile), presign: config.presign },
     { store, manifest, now, random, log },
   );
   const apiKeys = [...config.apiKeys, ...(await store.apiKeys())];

@@ -1,5 +1,21 @@
 /** Metrics in the Prometheus text format (version 0.0.4). Labels are names of the manifest and codes, never free text. */
+import type { PoolView } from './background/pools.ts';
 import type { NodeView } from './nodes/nodeSet.ts';
+import { pairStates, type PairView } from './nodes/pairState.ts';
+import type { JobKind } from './store/store.ts';
+
+/** What sessions are about. */
+export type SessionAction = JobKind | 'presign';
+
+/** What is measured when the metrics are read. */
+export interface Gauges {
+  readonly nodes: readonly NodeView[];
+  readonly ready: (name: string) => boolean;
+  readonly pairings: readonly PairView[];
+  readonly pools: readonly PoolView[];
+  /** Unix milliseconds. */
+  readonly now: number;
+}
 
 /** Upper bounds of the latency histogram in seconds. */
 export const latencyBuckets = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24] as const;
@@ -15,14 +31,15 @@ export class Metrics {
   readonly #sessions = new Map<string, number>();
   readonly #requests = new Map<string, Histogram>();
   readonly #refused = new Map<string, number>();
+  readonly #ecdsa = new Map<string, number>();
 
-  /** A session ended: `outcome` is `signed`, `created` or `failed`; `node` is who failed. */
-  session(action: 'sign' | 'key.create', outcome: 'done' | 'failed', node = ''): void {
+  /** A session ended; `node` is who failed. */
+  session(action: SessionAction, outcome: 'done' | 'failed', node = ''): void {
     bump(this.#sessions, labels({ action, outcome, node }));
   }
 
   /** A request was answered after `ms` milliseconds. */
-  request(action: 'sign' | 'key.create', outcome: 'done' | 'failed', ms: number): void {
+  request(action: SessionAction, outcome: 'done' | 'failed', ms: number): void {
     const key = labels({ action, outcome });
     let histogram = this.#requests.get(key);
     if (histogram === undefined) {
@@ -39,13 +56,18 @@ export class Metrics {
     });
   }
 
+  /** An ECDSA signature was made, with a presignature or without. */
+  ecdsa(presigned: boolean): void {
+    bump(this.#ecdsa, labels({ presigned: presigned ? 'yes' : 'no' }));
+  }
+
   /** The API refused a call with a code of the catalogue. */
   refused(code: string): void {
     bump(this.#refused, labels({ code }));
   }
 
   /** The text of `GET /metrics`. */
-  text(nodes: readonly NodeView[], ready: (name: string) => boolean, now: number): string {
+  text({ nodes, ready, pairings, pools, now }: Gauges): string {
     const lines: string[] = [];
     const head = (name: string, type: string, help: string): void => {
       lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
@@ -75,6 +97,19 @@ export class Metrics {
         const seconds = Math.round((verified.appraisal.notAfter - now) / 1_000);
         lines.push(`symbolon_evidence_expiry_seconds{${labels({ node: name })}} ${seconds}`);
       }
+    }
+    head('symbolon_ecdsa_signatures_total', 'counter', 'ECDSA signatures, with a presignature or without.');
+    this.#ecdsa.forEach((n, key) => lines.push(`symbolon_ecdsa_signatures_total{${key}} ${n}`));
+    head('symbolon_presignatures', 'gauge', 'Presignatures that are ready, by key.');
+    const byKey = new Map<string, number>();
+    for (const { key, count } of pools) {
+      byKey.set(key, (byKey.get(key) ?? 0) + count);
+    }
+    byKey.forEach((n, key) => lines.push(`symbolon_presignatures{${labels({ key })}} ${n}`));
+    head('symbolon_pairings', 'gauge', 'Pairs of nodes by the state of their pairing.');
+    for (const state of pairStates) {
+      const n = pairings.filter((pair) => pair.state === state).length;
+      lines.push(`symbolon_pairings{${labels({ state })}} ${n}`);
     }
     return `${lines.join('\n')}\n`;
   }

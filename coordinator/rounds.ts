@@ -1,5 +1,5 @@
 /**
- * One session over the star: open, attest, then rounds. Shared by key creation and signing.
+ * One session over the star: open, attest, then rounds. Shared by everything that the nodes do together.
  *
  * The coordinator is trusted with nothing here and trusts nobody: it forms the session id and the transcripts itself and
  * verifies every envelope before it carries it on, so that a wrong message is blamed on its sender at once.
@@ -56,8 +56,10 @@ export interface SessionPlan {
   readonly participants: readonly string[];
   /** Hash of the manifest in force. */
   readonly manifest: Uint8Array;
-  /** Generation of the key; 0 where it is being made. */
+  /** Generation that the key has now; 0 where it is being made, or where the session is about no key. */
   readonly generation: number;
+  /** Id of the presignature that is used, 32 bytes. */
+  readonly presignature?: Uint8Array | undefined;
 }
 
 /** What a session needs of the outside. */
@@ -119,10 +121,15 @@ export class Session {
    */
   static async open(plan: SessionPlan, modules: SessionModules, limits: SessionLimits): Promise<Session> {
     const times: StepTime[] = [];
-    const { participants, manifest, signed } = plan;
+    const { participants, manifest, signed, presignature } = plan;
     const challenges = await runStep('open', plan, modules, limits, times, async (client, options) => {
       const challenge = await client.open(
-        { request: signed, participants: [...participants], manifest },
+        {
+          request: signed,
+          participants: [...participants],
+          manifest,
+          ...(presignature === undefined ? {} : { presignature }),
+        },
         options,
       );
       return { challenge, identity: checkChallenge(client, challenge) };
@@ -134,6 +141,7 @@ export class Session {
       manifest,
       generation: plan.generation,
       challenges: ordered,
+      presignature,
     });
     const evidence = await runStep('attest', plan, modules, limits, times, async (client, options) => {
       const { nonce } = demand(challenges, client.name).challenge;
@@ -196,6 +204,18 @@ export class Session {
     this.#envelopes = [...outputs.values()].flatMap(({ envelopes }) => envelopes);
     this.#transcript = nextTranscript(transcript, round, broadcasts);
     return broadcasts;
+  }
+
+  /**
+   * Hands every node the last broadcasts of the others, which it compares with its own: only then it keeps what the session
+   * made (T16).
+   * @throws SessionFailure with the node that did not take them.
+   */
+  async conclude(): Promise<void> {
+    await runStep('finish', this.#plan, this.#modules, this.#limits, this.times, async (client, options) => {
+      const envelopes = this.#envelopes.filter(({ from, to }) => to === undefined && from !== client.name);
+      await client.finish({ outcome: 'done', session: this.id, envelopes }, options);
+    });
   }
 
   /** The envelopes of the last round, as the nodes signed them. */
@@ -378,6 +398,12 @@ export function endSession(
     background(told());
   }
 }
+
+/** Whether an error says that the node itself is not there, rather than what it answered. */
+export const isConnectionError = (error: SymbolonError): boolean =>
+  error.code === 'coordinator/node-unreachable' ||
+  error.code === 'coordinator/node-timeout' ||
+  error.code === 'coordinator/node-identity';
 
 /** Milliseconds to one tenth. */
 export const round1 = (ms: number): number => Math.round(ms * 10) / 10;

@@ -2,6 +2,7 @@
 import { maxManifest, maxRequest } from '../wire/limits.ts';
 import { bitcoinNetworks } from './chains/bitcoin.ts';
 import { chains } from './chains/address.ts';
+import { hrpPattern } from './chains/cosmos.ts';
 
 /** Length of the base64 of `bytes` bytes. */
 const base64Length = (bytes: number): number => Math.ceil(bytes / 3) * 4;
@@ -37,7 +38,7 @@ const answer = (description: string): object => ({
   additionalProperties: true,
 });
 
-/** `{"request": base64}` of `POST /v1/keys` and `POST /v1/signatures`. */
+/** `{"request": base64}` of every route that takes a signed request. */
 export const requestBody = closed({ request: base64(maxBase64.request) }, ['request']);
 /** `{"manifest": base64}` of `PUT /v1/manifest`. */
 export const manifestBody = closed({ manifest: base64(maxBase64.manifest) }, ['manifest']);
@@ -55,9 +56,14 @@ export const nodeParams = closed(
   { node: { type: 'string', pattern: '^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$' } },
   ['node'],
 );
-/** `?chain=&network=` of an address. */
+/** `?chain=&network=&path=&hrp=` of an address. The path is parsed by `parsePath`, which says what is wrong with it. */
 export const addressQuery = closed(
-  { chain: { type: 'string', enum: chains }, network: { type: 'string', enum: bitcoinNetworks } },
+  {
+    chain: { type: 'string', enum: chains },
+    network: { type: 'string', enum: bitcoinNetworks },
+    path: { type: 'string', maxLength: 256 },
+    hrp: { type: 'string', pattern: hrpPattern },
+  },
   [],
 );
 /** Body of every refusal. */

@@ -7,10 +7,11 @@ import { isSymbolonError } from '../wire/errors/index.ts';
 import { random } from '../daemon/testing/cluster.ts';
 import { sampleSeeds, signSample } from '../daemon/testing/sampleManifest.ts';
 import { apiKeyHash, newApiKey } from './apiKeys.ts';
-import { ApiClient, makeSignedRequest } from './client.ts';
+import { ApiClient, makeSignedRequest, type RequestContent } from './client.ts';
 import { maxBase64 } from './schemas.ts';
 import { makeServer } from './server.ts';
-import { rig, type Rig } from './testing/cluster.ts';
+import { rig, type Rig, type RigOptions } from './testing/cluster.ts';
+import { assertEcdsa, message, pairing, patient } from './testing/ecdsa.ts';
 
 interface Api extends Rig {
   readonly url: string;
@@ -23,8 +24,8 @@ interface Api extends Rig {
   ) => Promise<{ readonly status: number; readonly body: Record<string, unknown>; readonly type: string }>;
 }
 
-async function api(t: Pick<TestContext, 'after'>): Promise<Api> {
-  const made = await rig(t);
+async function api(t: Pick<TestContext, 'after'>, options: RigOptions = {}): Promise<Api> {
+  const made = await rig(t, options);
   const { text, hash } = newApiKey(random);
   const server = await makeServer({
     coordinator: made.coordinator,
@@ -81,7 +82,7 @@ test('the whole way through the API: create, address, sign, status, evidence, me
   );
   const key = created.key;
   assert.ok(key?.state === 'active');
-  assert.match(key.address, /^bc1p/);
+  assert.match(key.address ?? '', /^bc1p/);
   const { address, publicKey } = await client.address(key.id, 'bitcoin', 'regtest');
   assert.match(address, /^bcrt1p/);
   const internal = fromHex(key.publicKey.slice(2)) ?? new Uint8Array();
@@ -109,6 +110,87 @@ test('the whole way through the API: create, address, sign, status, evidence, me
   assert.match(
     String(metrics.body['text']),
     /symbolon_request_seconds_count\{action="sign",outcome="done"\} 1/,
+  );
+});
+
+test('the whole way of an ECDSA key: pairings, addresses, a derived signature, refresh, reshare', async (t) => {
+  const made = await api(t, { manifest: pairing, limits: patient, presign: { perKey: 0 } });
+  const { client, cluster } = made;
+  const ask = (content: RequestContent): Uint8Array =>
+    makeSignedRequest(
+      { cluster: cluster.manifest.cluster, client: 'operator' },
+      content,
+      sampleSeeds.operator.slice(),
+    );
+  const purpose = 'treasury';
+  const nodes = ['node-3', 'node-1'];
+  const made1 = await client.createKey(
+    ask({ action: 'key.create', scheme: 'dkls23-secp256k1', threshold: 2, nodes, purpose, label: 'evm' }),
+  );
+  const key = made1.key;
+  assert.ok(key?.state === 'active');
+  assert.match(key.address ?? '', /^0x[0-9a-fA-F]{40}$/);
+  const cosmos = await client.address(key.id, 'cosmos', undefined, { path: 'm/0/5', hrp: 'osmo' });
+  assert.match(cosmos.address, /^osmo1/);
+  const evm = await client.address(key.id, 'evm', undefined, { path: 'm/0/5' });
+  const content = { action: 'sign', key: key.id, purpose, path: [0, 5] } as const;
+  const signed = await client.sign(ask({ ...content, payload: { kind: 'ecdsa-keccak256', message } }));
+  assertEcdsa(made, signed);
+  assert.deepEqual([signed.publicKey, signed.path], [evm.publicKey, 'm/0/5']);
+  assert.ok(signed.recovery === 0 || signed.recovery === 1);
+
+  const refreshed = await client.refreshKey(
+    key.id,
+    ask({ action: 'key.refresh', key: key.id, purpose, generation: key.generation }),
+  );
+  assert.deepEqual([refreshed.key?.generation, refreshed.key?.address], [2, key.address]);
+  const reshared = await client.reshareKey(
+    key.id,
+    ask({
+      action: 'key.reshare',
+      key: key.id,
+      purpose,
+      label: 'evm',
+      generation: 2,
+      public: new Uint8Array(Buffer.from(refreshed.key?.public ?? '', 'base64')),
+      dealers: nodes,
+      nodes: ['node-1', 'node-2', 'node-3'],
+      threshold: 2,
+    }),
+  );
+  assert.deepEqual(reshared.key?.nodes, ['node-1', 'node-2', 'node-3']);
+  assert.equal(reshared.key.address, key.address);
+  const again = await client.address(key.id, 'evm', undefined, { path: 'm/0/5' });
+  assert.equal(again.address, evm.address);
+
+  const renewed = await client.pair(ask({ action: 'pair.renew', nodes }));
+  assert.deepEqual(
+    renewed.pairings?.map(({ nodes: pair, state }) => [pair, state]),
+    [[['node-1', 'node-3'], 'ready']],
+  );
+  assert.equal((await client.pairings()).length, 3);
+  const status = await client.status();
+  assert.equal(status.pairsItself, true);
+  assert.equal(status.pairings.length, 3);
+  assert.deepEqual(Object.keys(status.nodes[0]?.backends ?? {}).length, 4);
+  assertEcdsa(made, await client.sign(ask({ ...content, payload: { kind: 'ecdsa-keccak256', message } })));
+});
+
+test('given a wait of nothing, then a renewal and a pairing answer 202, and the same request later has the result', async (t) => {
+  const made = await api(t, { limits: patient });
+  const { key } = await made.client.createKey(made.cluster.create());
+  const id = key?.id ?? '';
+  const refresh = made.cluster.ask({ action: 'key.refresh', key: id, purpose: 'treasury', generation: 1 });
+  const running = await made.call('POST', `/v1/keys/${id}/refresh?wait=0`, { body: bodyOf(refresh) });
+  assert.deepEqual([running.status, running.body['status']], [202, 'running']);
+  assert.equal((await made.client.refreshKey(id, refresh)).key?.generation, 2);
+  const pair = made.cluster.ask({ action: 'pair', nodes: ['node-1', 'node-2'] });
+  const pairRuns = await made.call('POST', '/v1/pairings?wait=0', { body: bodyOf(pair) });
+  assert.equal(pairRuns.status, 202);
+  const paired = await made.client.pair(pair);
+  assert.deepEqual(
+    paired.pairings?.map(({ state }) => state),
+    ['ready'],
   );
 });
 
@@ -151,6 +233,10 @@ test('only health and the description are public; a wrong key is told nothing', 
       ['GET', `/v1/keys/${id}`],
       ['GET', `/v1/keys/${id}/address`],
       ['POST', '/v1/keys'],
+      ['POST', `/v1/keys/${id}/refresh`],
+      ['POST', `/v1/keys/${id}/reshare`],
+      ['GET', '/v1/pairings'],
+      ['POST', '/v1/pairings'],
       ['POST', '/v1/signatures'],
       ['GET', `/v1/signatures/${id}`],
       ['GET', '/v1/evidence/node-1'],
@@ -192,7 +278,14 @@ test('malformed input: each is refused with a code, and nothing happens', async 
     ['over size', JSON.stringify({ request: oversize }), 413, 'wire/oversize'],
     ['far over size', JSON.stringify({ request: 'A'.repeat(2_000_000) }), 413, 'wire/oversize'],
   ];
-  for (const path of ['/v1/keys', '/v1/signatures']) {
+  const routes = [
+    '/v1/keys',
+    '/v1/signatures',
+    '/v1/pairings',
+    `/v1/keys/${id}/refresh`,
+    `/v1/keys/${id}/reshare`,
+  ];
+  for (const path of routes) {
     for (const [name, body, status, code] of posts) {
       const answer = await made.call('POST', path, { body });
       assert.deepEqual([answer.status, answer.body['code']], [status, code], `${path}: ${name}`);
@@ -208,6 +301,10 @@ test('malformed input: each is refused with a code, and nothing happens', async 
     ['GET', `/v1/keys/${id}/address?chain=dogecoin`, 400, 'coordinator/bad-request'],
     ['GET', `/v1/keys/${id}/address?network=moonnet`, 400, 'coordinator/bad-request'],
     ['GET', `/v1/keys/${id}/address?chain=solana&chain=solana`, 400, 'coordinator/bad-request'],
+    ['GET', `/v1/keys/${id}/address?path=m/0h`, 400, 'coordinator/bad-path'],
+    ['GET', `/v1/keys/${id}/address?path=${'m/0'.repeat(100)}`, 400, 'coordinator/bad-request'],
+    ['GET', `/v1/keys/${id}/address?hrp=UPPER`, 400, 'coordinator/bad-request'],
+    ['GET', '/v1/pairings?node=node-1', 400, 'coordinator/bad-request'],
     ['GET', `/v1/signatures/${id}`, 404, 'coordinator/unknown-signature'],
     ['GET', `/v1/signatures/${id.toUpperCase()}g`, 400, 'coordinator/bad-request'],
     ['GET', '/v1/evidence/node-9', 404, 'coordinator/unknown-node'],
@@ -232,6 +329,10 @@ test('malformed input: each is refused with a code, and nothing happens', async 
     ['/v1/signatures?wait=-1', {}, 400, 'coordinator/bad-request'],
     ['/v1/signatures', {}, 404, 'coordinator/unknown-key'],
     ['/v1/keys', {}, 400, 'coordinator/request-wrong'],
+    ['/v1/pairings', {}, 400, 'coordinator/request-wrong'],
+    [`/v1/keys/${id}/refresh`, {}, 400, 'coordinator/request-wrong'],
+    [`/v1/keys/${id}/reshare?wait=1x`, {}, 400, 'coordinator/bad-request'],
+    ['/v1/keys/XYZ/refresh', {}, 400, 'coordinator/bad-request'],
   ];
   for (const [path, headers, status, code] of odd) {
     const answer = await made.call('POST', path, { body, headers });
@@ -318,7 +419,10 @@ test('the description lists every route and closed bodies', async (t) => {
     '/v1/keys',
     '/v1/keys/{id}',
     '/v1/keys/{id}/address',
+    '/v1/keys/{id}/refresh',
+    '/v1/keys/{id}/reshare',
     '/v1/manifest',
+    '/v1/pairings',
     '/v1/signatures',
     '/v1/signatures/{id}',
     '/v1/status',

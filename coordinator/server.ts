@@ -16,7 +16,8 @@ import { catalogue } from '../wire/errors/index.ts';
 import { equalBytes, toHex } from '../wire/ids.ts';
 import { requestBytes, signedRequest } from '../wire/messages/request.ts';
 import { callerOf } from './apiKeys.ts';
-import type { CreateKeyBody, HealthBody, ManifestBody, ProblemBody, SignatureBody } from './api.ts';
+import type { HealthBody, ManifestBody, ProblemBody } from './api.ts';
+import { parsePath } from './chains/path.ts';
 import type { Coordinator } from './coordinator.ts';
 import { parseStrictJson } from './json.ts';
 import type { Log } from './log.ts';
@@ -38,17 +39,20 @@ export type ApiCoordinator = Pick<
   Coordinator,
   | 'sign'
   | 'createKey'
+  | 'renewKey'
+  | 'pair'
   | 'stored'
   | 'signature'
   | 'status'
   | 'keys'
   | 'keyBody'
+  | 'pairings'
   | 'address'
   | 'evidence'
   | 'putManifest'
   | 'manifest'
   | 'metrics'
-  | 'nodes'
+  | 'metricsText'
 >;
 
 /** What the API works with. */
@@ -157,7 +161,7 @@ export async function makeServer(modules: ServerModules): Promise<FastifyInstanc
   };
 
   /** What a caller is told whose wait is over: only once a restart would take the request up. */
-  const accepted = async (signed: Uint8Array): Promise<SignatureBody> => {
+  const accepted = async (signed: Uint8Array): Promise<RunningBody> => {
     const running = runningOf(signed);
     await coordinator.stored(running.id);
     return running;
@@ -173,9 +177,8 @@ export async function makeServer(modules: ServerModules): Promise<FastifyInstanc
   );
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   app.get('/metrics', { schema: { querystring: noQuery, hide: true } }, (_request, reply) => {
-    const ready = (name: string): boolean => coordinator.nodes.whyNotReady(name) === undefined;
     reply.type('text/plain; version=0.0.4; charset=utf-8');
-    return coordinator.metrics.text(coordinator.nodes.views(), ready, modules.now());
+    return coordinator.metricsText();
   });
   app.get('/v1/status', { schema: { querystring: noQuery, response: answers('Status', 200) } }, () =>
     coordinator.status(),
@@ -188,11 +191,15 @@ export async function makeServer(modules: ServerModules): Promise<FastifyInstanc
     { schema: { params: idParams, querystring: noQuery, response: answers('A key', 200) } },
     ({ params }) => coordinator.keyBody(coordinator.keys.get(params.id)),
   );
-  app.get<{ Params: { id: string }; Querystring: { chain?: string; network?: string } }>(
+  app.get<{ Params: { id: string }; Querystring: AddressQuery }>(
     '/v1/keys/:id/address',
     { schema: { params: idParams, querystring: addressQuery, response: answers('An address', 200) } },
-    ({ params, query }) => coordinator.address(params.id, query.chain, query.network),
+    ({ params, query: { path, ...asked } }) =>
+      coordinator.address(params.id, { ...asked, path: path === undefined ? [] : parsePath(path) }),
   );
+  app.get('/v1/pairings', { schema: { querystring: noQuery, response: answers('Pairings', 200) } }, () => ({
+    pairings: coordinator.pairings(),
+  }));
   app.get<{ Params: { node: string } }>(
     '/v1/evidence/:node',
     { schema: { params: nodeParams, querystring: noQuery, response: answers('Evidence', 200) } },
@@ -214,35 +221,39 @@ export async function makeServer(modules: ServerModules): Promise<FastifyInstanc
     },
     ({ body }) => coordinator.putManifest(fromBase64(body.manifest, 'manifest')),
   );
-  app.post<{ Body: { request: string }; Querystring: { wait?: string } }>(
-    '/v1/keys',
-    { schema: { body: requestBody, querystring: waitQuery, response: answers('Key creation', 201, 202) } },
-    async (request, reply) => {
-      const { body, query } = request;
+  /** A route that takes a signed request: its result, or 202 where the wait is over before. The work goes on then. */
+  const takes = (
+    path: string,
+    description: string,
+    status: 200 | 201,
+    work: (signed: Uint8Array, id: string) => Promise<unknown>,
+  ): void => {
+    const schema = {
+      body: requestBody,
+      querystring: waitQuery,
+      response: answers(description, status, 202),
+      ...(path.includes(':id') ? { params: idParams } : {}),
+    };
+    app.post<SignedCall>(path, { schema }, async (request, reply) => {
+      const { body, query, params } = request;
       const signed = fromBase64(body.request, 'request');
       await claim(request, body.request);
-      const done = await finished(coordinator.createKey(signed), query.wait, log);
-      // The ceremony goes on; the same request asked again joins it.
-      return done === undefined
-        ? reply
-            .status(202)
-            .send({ id: (await accepted(signed)).id, status: 'running' } satisfies CreateKeyBody)
-        : reply.status(201).send(done);
-    },
-  );
-  app.post<{ Body: { request: string }; Querystring: { wait?: string } }>(
-    '/v1/signatures',
-    { schema: { body: requestBody, querystring: waitQuery, response: answers('A signature', 200, 202) } },
-    async (request, reply) => {
-      const { body, query } = request;
-      const signed = fromBase64(body.request, 'request');
-      await claim(request, body.request);
-      const done = await finished(coordinator.sign(signed), query.wait, log);
+      const done = await finished(work(signed, params.id ?? ''), query.wait, log);
+      // The same request asked again joins what goes on.
       return done === undefined
         ? reply.status(202).send(await accepted(signed))
-        : reply.status(200).send(done);
-    },
+        : reply.status(status).send(done);
+    });
+  };
+  takes('/v1/keys', 'Key creation', 201, (signed) => coordinator.createKey(signed));
+  takes('/v1/keys/:id/refresh', 'New shares for the same holders', 200, (signed, id) =>
+    coordinator.renewKey('key.refresh', id, signed),
   );
+  takes('/v1/keys/:id/reshare', 'New shares for other holders', 200, (signed, id) =>
+    coordinator.renewKey('key.reshare', id, signed),
+  );
+  takes('/v1/pairings', 'Pairings of nodes', 200, (signed) => coordinator.pair(signed));
+  takes('/v1/signatures', 'A signature', 200, (signed) => coordinator.sign(signed));
   app.get<{ Params: { id: string } }>(
     '/v1/signatures/:id',
     { schema: { params: idParams, querystring: noQuery, response: answers('A signing job', 200) } },
@@ -275,11 +286,31 @@ async function finished<T>(work: Promise<T>, wait: string | undefined, log: Log)
   }
 }
 
-/** How a request that was accepted stands while it runs. */
-function runningOf(signed: Uint8Array): SignatureBody {
+/** A call with a signed request. */
+interface SignedCall {
+  readonly Body: { readonly request: string };
+  readonly Querystring: { readonly wait?: string };
+  readonly Params: { readonly id?: string };
+}
+interface AddressQuery {
+  readonly chain?: string;
+  readonly network?: string;
+  readonly path?: string;
+  readonly hrp?: string;
+}
+/** How a request that was accepted stands while it runs. `key` is absent where it is about no key that exists. */
+interface RunningBody {
+  readonly id: string;
+  readonly status: 'running';
+  readonly key?: string;
+}
+function runningOf(signed: Uint8Array): RunningBody {
   const request = requestBytes.decode(signedRequest.decode(signed).request);
-  const key = request.action === 'sign' ? request.key : '';
-  return { id: toHex(request.id), status: 'running', key };
+  return {
+    id: toHex(request.id),
+    status: 'running',
+    ...(request.action === 'sign' ? { key: request.key } : {}),
+  };
 }
 
 /** Bytes of canonical base64; another spelling of the same bytes is refused. */

@@ -131,7 +131,7 @@ test('given a node with a wrong share, when it takes part, then it is named and 
   const made = await rig(t);
   const key = await withKey(made);
   const liar = 'node-2';
-  const found = made.cluster.node(liar).node.keystore().find(key);
+  const found = await made.cluster.node(liar).node.keystore().open(key);
   assert.ok(found.kind === 'active');
   const { secret } = found.share;
   secret[0] = (secret[0] ?? 0) ^ 1;
@@ -151,7 +151,7 @@ test('given a node with a wrong share, when it takes part, then it is named and 
   }
   assert.ok(named > 0);
   assert.match(
-    made.coordinator.metrics.text([], () => true, 0),
+    made.coordinator.metricsText(),
     /symbolon_sessions_total\{action="sign",outcome="failed",node="node-2"\}/,
   );
 });
@@ -346,7 +346,7 @@ test('T35: given a node that fails a session, then the next requests are signed 
   const key = await withKey(made);
   // One of the two that are asked first.
   const [liar = ''] = (await made.coordinator.sign(made.cluster.sign({ key }))).participants ?? [];
-  const found = made.cluster.node(liar).node.keystore().find(key);
+  const found = await made.cluster.node(liar).node.keystore().open(key);
   assert.ok(found.kind === 'active');
   const { secret } = found.share;
   secret[0] = (secret[0] ?? 0) ^ 1;

@@ -3,29 +3,43 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { solanaAddress } from './chains/solana.ts';
 import { taprootAddress } from './chains/bitcoin.ts';
-import { chooseSet } from './signing.ts';
+import { canMeet, chooseSet } from './signing/chooseSet.ts';
 import { fromHex } from '../wire/ids.ts';
 import { isSymbolonError } from '../wire/errors/index.ts';
 import { addressOf } from './chains/address.ts';
 import type { KeyPublic } from '../threshold/index.ts';
 
 test('the fastest nodes are chosen, in their order', () => {
-  assert.deepEqual(chooseSet(['c', 'a', 'b'], 2, []), ['c', 'a']);
-  assert.deepEqual(chooseSet(['a', 'b'], 2, []), ['a', 'b']);
-  assert.equal(chooseSet(['a'], 2, []), undefined);
-  assert.equal(chooseSet([], 2, []), undefined);
+  assert.deepEqual(chooseSet(['c', 'a', 'b'], 2, { quarrels: [] }), ['c', 'a']);
+  assert.deepEqual(chooseSet(['a', 'b'], 2, { quarrels: [] }), ['a', 'b']);
+  assert.equal(chooseSet(['a'], 2, { quarrels: [] }), undefined);
+  assert.equal(chooseSet([], 2, { quarrels: [] }), undefined);
 });
 
 test('given a node that accuses everybody, then the others find each other', () => {
-  assert.deepEqual(chooseSet(['liar', 'a', 'b'], 2, [['liar', 'a']]), ['liar', 'b']);
+  assert.deepEqual(chooseSet(['liar', 'a', 'b'], 2, { quarrels: [['liar', 'a']] }), ['liar', 'b']);
   const quarrels = [
     ['liar', 'a'],
     ['liar', 'b'],
   ] as const;
-  assert.deepEqual(chooseSet(['liar', 'a', 'b'], 2, quarrels), ['a', 'b']);
-  assert.equal(chooseSet(['liar', 'a'], 2, quarrels), undefined);
+  assert.deepEqual(chooseSet(['liar', 'a', 'b'], 2, { quarrels }), ['a', 'b']);
+  assert.equal(chooseSet(['liar', 'a'], 2, { quarrels }), undefined);
   const all = ['a', 'b', 'c', 'd', 'e'];
-  assert.deepEqual(chooseSet(all, 3, [['b', 'a']]), ['a', 'c', 'd']);
+  assert.deepEqual(chooseSet(all, 3, { quarrels: [['b', 'a']] }), ['a', 'c', 'd']);
+});
+
+test('given pairs that are apart and sets that failed as a whole, then another set is chosen', () => {
+  const all = ['a', 'b', 'c', 'd'];
+  const apart = (x: string, y: string): boolean => [x, y].sort().join('') === 'ab';
+  assert.deepEqual(chooseSet(all, 2, { quarrels: [], apart }), ['a', 'c']);
+  assert.deepEqual(chooseSet(all, 3, { quarrels: [], apart }), ['a', 'c', 'd']);
+  const spoiled = new Set(['a c', 'a d']);
+  assert.deepEqual(chooseSet(['c', 'a', 'd'], 2, { quarrels: [], spoiled }), ['c', 'd']);
+  assert.equal(chooseSet(['a', 'b'], 2, { quarrels: [], apart }), undefined);
+  assert.equal(canMeet(['a', 'b', 'c'], { quarrels: [], apart }), false);
+  assert.equal(canMeet(['c', 'a'], { quarrels: [], spoiled }), false);
+  assert.equal(canMeet(['c', 'b'], { quarrels: [['b', 'c']] }), false);
+  assert.equal(canMeet(['c', 'd'], { quarrels: [['b', 'c']], apart, spoiled }), true);
 });
 
 const key = (scheme: KeyPublic['scheme'], group: string): KeyPublic => ({
@@ -63,7 +77,7 @@ test('a key has no address on a foreign chain or network', () => {
     ['ethereum', undefined],
   ] as const) {
     assert.throws(
-      () => addressOf(ed, chain, network),
+      () => addressOf(ed, { chain, network }),
       (error: unknown) => isSymbolonError(error, 'coordinator/no-such-address'),
     );
   }

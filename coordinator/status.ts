@@ -1,10 +1,15 @@
 /** Answers the operator's questions: can I sign now, with whom, until when, what expires next, and why not (T32, T08). */
-import { toHex } from '../wire/ids.ts';
+import { isEcdsa, toHex } from '../wire/ids.ts';
 import type { Manifest, ManifestClient } from '../wire/messages/manifest.ts';
 import type { ExpiryBody, KeyStatusBody, NodeStatusBody, StatusBody } from './api.ts';
 import type { VerifiedManifest } from '../manifest/index.ts';
-import type { Key } from './keys.ts';
+import type { Pairings } from './background/pairings.ts';
+import type { PoolView } from './background/pools.ts';
+import { pairBody } from './bodies.ts';
+import { generationsOf, type Key, type KeyGeneration, type Renewing } from './keys.ts';
 import type { NodeSet, NodeView } from './nodes/nodeSet.ts';
+import { pairsOf } from './nodes/pairState.ts';
+import { chooseSet } from './signing/chooseSet.ts';
 
 /** What the status is made of. */
 export interface StatusInput {
@@ -12,6 +17,13 @@ export interface StatusInput {
   readonly nodes: Pick<NodeSet, 'views' | 'view' | 'whyNot' | 'whyNotReady' | 'usableFor'>;
   readonly addresses: ReadonlyMap<string, string>;
   readonly keys: readonly Key[];
+  /** The next generation of a key that is on its way, and the nodes that have not taken it. */
+  readonly renewing: (key: string) => Renewing | undefined;
+  readonly waitingFor: (key: string) => readonly string[];
+  readonly pairings: Pick<Pairings, 'list' | 'whyApart'>;
+  readonly pools: readonly PoolView[];
+  /** Whether the coordinator may make absent pairings. */
+  readonly pairsItself: boolean;
   /** The coordinator's own client of the manifest; absent where the manifest does not name its key. */
   readonly self: ManifestClient | undefined;
   readonly now: number;
@@ -22,12 +34,14 @@ export interface StatusInput {
 export function statusOf(input: StatusInput): StatusBody {
   const { manifest, keys, now } = input;
   const ends = nodeEnds(input);
-  const keyBodies = keys.map((key) => keyStatus(key, input, ends));
+  const statuses = keys.map((key) => keyStatus(key, input, ends));
+  const keyBodies = statuses.map(({ body }) => body);
   const active = keyBodies.filter(({ state }) => state === 'active');
+  const spare = new Map(statuses.map(({ body, hasSpare }) => [body.id, hasSpare]));
   const ready = manifest.manifest.nodes
     .map(({ name }) => name)
     .filter((name) => input.nodes.whyNotReady(name) === undefined);
-  const canSign = answer(active);
+  const canSign = answer(active, (id) => spare.get(id) === true);
   const untils = active.map(({ until }) => until).filter((until) => until !== null);
   const until = untils.length === 0 ? null : Math.min(...untils);
   const expiries = expiriesOf(input);
@@ -47,17 +61,17 @@ export function statusOf(input: StatusInput): StatusBody {
     expiries,
     keys: keyBodies,
     nodes: nodeBodies(input),
+    pairings: input.pairings.list().map(pairBody),
+    pairsItself: input.pairsItself,
     jobs: { running: input.running },
   };
 }
 
-function answer(active: readonly KeyStatusBody[]): StatusBody['canSign'] {
+function answer(active: readonly KeyStatusBody[], hasSpare: (id: string) => boolean): StatusBody['canSign'] {
   if (active.length === 0 || active.some(({ canSign }) => !canSign)) {
     return 'no';
   }
-  return active.some((key) => key.with.length === key.threshold && key.without.length > 0)
-    ? 'degraded'
-    : 'yes';
+  return active.every(({ id }) => hasSpare(id)) ? 'yes' : 'degraded';
 }
 
 function sentenceOf(
@@ -109,27 +123,56 @@ const renewsItself = ({ renews, verified }: NodeView): boolean =>
 /** Evidence that was made with less left than this comes from a chain that ends. */
 const renewalMs = 3_000_000;
 
-function keyStatus(key: Key, { nodes }: StatusInput, ends: ReadonlyMap<string, number>): KeyStatusBody {
-  const usable = nodes.usableFor(key);
-  const without = key.nodes.flatMap((node) => {
-    const reason = nodes.whyNot(node, key);
+interface KeyStatus {
+  readonly body: KeyStatusBody;
+  /** Whether any one of the nodes may fail that can take part now, as far as the key has nodes to spare at all. */
+  readonly hasSpare: boolean;
+}
+
+function keyStatus(key: Key, input: StatusInput, ends: ReadonlyMap<string, number>): KeyStatus {
+  const { nodes, pairings, pools, renewing, waitingFor } = input;
+  const apart = (a: string, b: string): boolean =>
+    isEcdsa(key.scheme) && pairings.whyApart(a, b) !== undefined;
+  const setOf = (candidates: readonly string[], { threshold }: KeyGeneration): string[] | undefined =>
+    chooseSet(candidates, threshold, { quarrels: [], apart });
+  // While a renewal is under way some nodes have one generation and some the other: the newer one counts where it can sign.
+  const generations = generationsOf(key);
+  const now = generations.find((one) => setOf(nodes.usableFor(one), one) !== undefined) ?? key;
+  const usable = nodes.usableFor(now);
+  const without = now.nodes.flatMap((node) => {
+    const reason = nodes.whyNot(node, now);
     return reason === undefined ? [] : [{ node, code: reason.code, reason: reason.sentence }];
   });
-  const canSign = key.state === 'active' && usable.length >= key.threshold;
+  const canSign = key.state === 'active' && setOf(usable, now) !== undefined;
   const latest = usable.map((name) => ends.get(name) ?? 0).sort((a, b) => b - a);
-  return {
+  const survives = usable.every(
+    (name) =>
+      setOf(
+        usable.filter((one) => one !== name),
+        now,
+      ) !== undefined,
+  );
+  const isWhole = without.length === 0 && pairsOf(now.nodes).every(([a, b]) => !apart(a, b));
+  const body: KeyStatusBody = {
     id: key.id,
     label: key.label,
     purpose: key.purpose,
     scheme: key.scheme,
     state: key.state,
-    threshold: key.threshold,
+    threshold: now.threshold,
     canSign,
     with: [...usable].sort(),
     without,
     // The key stops when its t-th longest lasting node does.
-    until: canSign ? (latest[key.threshold - 1] ?? null) : null,
+    until: canSign ? (latest[now.threshold - 1] ?? null) : null,
+    generation: now.generation,
+    next: renewing(key.id)?.generation ?? null,
+    waitingFor: waitingFor(key.id),
+    presignatures: pools
+      .filter((pool) => pool.key === key.id)
+      .map(({ nodes: set, count }) => ({ nodes: set, count })),
   };
+  return { body, hasSpare: survives || isWhole };
 }
 
 function expiriesOf({ manifest, nodes, self }: StatusInput): ExpiryBody[] {
@@ -207,6 +250,8 @@ function nodeBodies({ manifest, nodes, addresses }: StatusInput): NodeStatusBody
       manifestVersion: status?.manifest.version ?? null,
       keys: status?.keys ?? null,
       sessions: status?.sessions ?? null,
+      backends: Object.fromEntries((status?.backends ?? []).map(({ scheme, backend }) => [scheme, backend])),
+      presignatures: status?.presignatures.total ?? null,
       refusals: status?.refusals ?? [],
     };
   });

@@ -1,6 +1,6 @@
 /** What the manifest of a local cluster accepts: images with their windows, and clients with what each may ask. */
 import { insecureDevPcrs } from '../../enclave/attester/index.ts';
-import { schemes, toHex } from '../../wire/ids.ts';
+import { ecdsaSchemes, schemes, toHex } from '../../wire/ids.ts';
 import { payloadKinds, type ManifestClient, type ManifestMeasurement } from '../../wire/messages/manifest.ts';
 
 const day = 86_400_000;
@@ -9,9 +9,21 @@ export const imageDays = { current: 90, grace: 7 };
 const clientDays = 365;
 
 /** Purposes of the demonstration's keys. */
-export const demoPurposes = { solana: 'demo/solana', bitcoin: 'demo/bitcoin' } as const;
+export const demoPurposes = {
+  solana: 'demo/solana',
+  bitcoin: 'demo/bitcoin',
+  evm: 'demo/evm',
+  cosmos: 'demo/cosmos',
+} as const;
 /** Purposes that the operator of a local cluster may use. */
-export const purposes = [demoPurposes.solana, demoPurposes.bitcoin, 'dev/solana', 'dev/bitcoin', 'dev/test'];
+export const purposes = [
+  ...Object.values(demoPurposes),
+  'dev/solana',
+  'dev/bitcoin',
+  'dev/evm',
+  'dev/cosmos',
+  'dev/test',
+];
 
 /** The instance makes no difference to the PCRs of the image. */
 const noInstance = { roleArn: '-', instanceId: '-' };
@@ -31,33 +43,39 @@ export function measurementOf(program: Uint8Array, reason: string, now: number):
 /** Name of an image: `build-` and 8 hexadecimal digits of its digest. */
 export const imageName = (program: Uint8Array): string => `build-${toHex(program.subarray(0, 4))}`;
 
-/** The two clients of a local cluster. The coordinator may carry and look, never ask for a key or a signature. */
-export function clientsOf(
+const plain = { purposes: [], schemes: [], payloads: [] };
+const full = { purposes, schemes: [...schemes], payloads: [] };
+
+/**
+ * What the clients of a local cluster may ask. The coordinator may carry and look, and make what needs nobody's decision:
+ * absent pairings, and presignatures for later. It can never ask for a key or a signature, nor renew a pairing.
+ */
+export const grants: Readonly<Record<'coordinator' | 'operator', ManifestClient['may']>> = {
+  coordinator: [
+    { action: 'relay', ...plain },
+    { action: 'status', ...plain },
+    { action: 'pair', ...plain },
+    { action: 'presign', ...full, schemes: [...ecdsaSchemes] },
+  ],
+  operator: [
+    { action: 'key.create', ...full },
+    { action: 'key.refresh', ...full },
+    { action: 'key.reshare', ...full },
+    { action: 'sign', ...full, payloads: [...payloadKinds] },
+    { action: 'pair', ...plain },
+    { action: 'pair.renew', ...plain },
+    { action: 'status', ...plain },
+  ],
+};
+
+/** The two clients of a local cluster. */
+export const clientsOf = (
   keys: Readonly<Record<'coordinator' | 'operator', { readonly publicKey: Uint8Array }>>,
   now: number,
-): ManifestClient[] {
-  const notAfter = now + clientDays * day;
-  const plain = { purposes: [], schemes: [], payloads: [] };
-  const full = { purposes, schemes: [...schemes] };
-  return [
-    {
-      name: 'coordinator',
-      publicKey: keys.coordinator.publicKey,
-      may: [
-        { action: 'relay', ...plain },
-        { action: 'status', ...plain },
-      ],
-      notAfter,
-    },
-    {
-      name: 'operator',
-      publicKey: keys.operator.publicKey,
-      may: [
-        { action: 'key.create', ...full, payloads: [] },
-        { action: 'sign', ...full, payloads: [...payloadKinds] },
-        { action: 'status', ...plain },
-      ],
-      notAfter,
-    },
-  ];
-}
+): ManifestClient[] =>
+  (['coordinator', 'operator'] as const).map((name) => ({
+    name,
+    publicKey: keys[name].publicKey,
+    may: grants[name],
+    notAfter: now + clientDays * day,
+  }));

@@ -1,9 +1,11 @@
 /**
  * A new build of the program is a new image: the governance key of the local cluster signs a manifest of the next
- * version that accepts it. The image before stays accepted for a grace window, as in an upgrade node by node.
+ * version that accepts it, and that grants its two clients what this build knows. The image before stays accepted for a
+ * grace window, as in an upgrade node by node.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { fromHex } from '../../wire/ids.ts';
-import type { Manifest, ManifestMeasurement } from '../../wire/messages/manifest.ts';
+import type { Manifest, ManifestClient, ManifestMeasurement } from '../../wire/messages/manifest.ts';
 import { nodeFiles } from '../../daemon/files/atomic.ts';
 import { verifyManifestFile } from '../../daemon/governance/manifestStore.ts';
 import { makeManifest, signManifest } from '../../manifest/index.ts';
@@ -12,7 +14,7 @@ import { builtRoot, version } from '../version.ts';
 import type { Cluster } from './cluster.ts';
 import { readOptional, readSecret } from './files.ts';
 import { placeManifest } from './make.ts';
-import { imageDays, imageName, measurementOf } from './policy.ts';
+import { grants, imageDays, imageName, measurementOf } from './policy.ts';
 
 const day = 86_400_000;
 /** An image with less than this left is listed anew. */
@@ -43,7 +45,9 @@ export async function acceptThisBuild(cluster: Cluster, now: number): Promise<Up
   const program = await digestProgramFolder(builtRoot());
   const image = imageName(program);
   const listed = current.manifest.measurements.find(({ name }) => name === image);
-  if (listed !== undefined && listed.notAfter - now > renewMs) {
+  const clients = current.manifest.clients.map(withGrants);
+  const isGranted = clients.every((client, i) => client === current.manifest.clients[i]);
+  if (listed !== undefined && listed.notAfter - now > renewMs && isGranted) {
     return ensurePlaced(cluster, current.signed, current.version);
   }
   const before = current.manifest.measurements.filter((one) => one.name !== image && one.notAfter > now);
@@ -51,6 +55,7 @@ export async function acceptThisBuild(cluster: Cluster, now: number): Promise<Up
     ...current.manifest,
     version: current.version + 1,
     issuedAt: now,
+    clients,
     measurements: [
       measurementOf(program, `symbolon ${version()}, built on this machine`, now),
       ...before.slice(0, keptImages).map((one) => retired(one, now)),
@@ -68,6 +73,12 @@ export async function acceptThisBuild(cluster: Cluster, now: number): Promise<Up
     image,
     before: before.slice(0, keptImages).map(({ name }) => name),
   };
+}
+
+/** A client of the local cluster with what it may ask in this build; the same object where nothing changes. */
+function withGrants(client: ManifestClient): ManifestClient {
+  const may = client.name === 'coordinator' || client.name === 'operator' ? grants[client.name] : client.may;
+  return isDeepStrictEqual(may, client.may) ? client : { ...client, may };
 }
 
 /** Images before the current one that stay listed. */

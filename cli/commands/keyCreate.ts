@@ -1,4 +1,4 @@
-/** `symbolon key create`: a key ceremony over all nodes of the cluster. */
+/** `symbolon key create`: a key ceremony over the nodes of the cluster. */
 import { toHex, schemes, type Scheme } from '../../wire/ids.ts';
 import { maxNodes } from '../../wire/limits.ts';
 import { Api } from '../api.ts';
@@ -7,17 +7,21 @@ import { usage, type Command } from '../command.ts';
 import { exitCodes } from '../exitCodes.ts';
 import { result } from '../io.ts';
 import { withProgress } from '../progress.ts';
+import { namesOf } from './keyReshare.ts';
 
 const shortNames: Readonly<Record<string, Scheme>> = {
   ed25519: 'frost-ed25519',
   taproot: 'frost-secp256k1-tr',
+  secp256k1: 'dkls23-secp256k1',
+  p256: 'dkls23-p256',
 };
+const schemeWords = 'ed25519, taproot, secp256k1 (ECDSA: EVM, Cosmos) or p256 (ECDSA)';
 
 /** The scheme for what a person types. Throws `cli/usage`. */
 export function schemeOf(word: string): Scheme {
   const scheme = shortNames[word] ?? schemes.find((one) => one === word);
   if (scheme === undefined) {
-    throw usage(`--scheme must be ed25519 or taproot`);
+    throw usage(`--scheme must be ${schemeWords}`);
   }
   return scheme;
 }
@@ -27,7 +31,7 @@ export const keyCreate: Command = {
   words: ['key', 'create'],
   summary: 'make a key: every node gets a share, nobody ever holds the whole',
   options: {
-    scheme: { type: 'string', value: 'SCHEME', help: 'ed25519 or taproot' },
+    scheme: { type: 'string', value: 'SCHEME', help: schemeWords },
     purpose: {
       type: 'string',
       value: 'PURPOSE',
@@ -35,23 +39,29 @@ export const keyCreate: Command = {
     },
     label: { type: 'string', value: 'TEXT', help: 'a name for people (default: the purpose)' },
     threshold: { type: 'string', value: 'T', help: 'nodes that it takes to sign (default: of the cluster)' },
+    nodes: { type: 'string', value: 'A,B,C', help: 'names of the nodes that hold it (default: all)' },
   },
   operands: [],
   examples: [
     'symbolon key create --scheme ed25519 --purpose dev/solana',
     'symbolon key create --scheme taproot --purpose dev/bitcoin --label "cold 1" --json',
+    'symbolon key create --scheme secp256k1 --purpose dev/evm',
   ],
   run: async (args, io) => {
     const cluster = openCluster(args, io);
     const purpose = args.required('purpose');
     const label = args.text('label') ?? purpose;
+    const named = args.text('nodes');
     const wanted = {
       scheme: schemeOf(args.required('scheme')),
       threshold: args.integer('threshold', 2, maxNodes) ?? cluster.facts.threshold,
-      nodes: cluster.facts.nodes.map(({ name }) => name),
+      nodes: named === undefined ? cluster.facts.nodes.map(({ name }) => name) : namesOf(named, '--nodes'),
       purpose,
       label,
     };
+    if (wanted.nodes.length < 2) {
+      throw usage('--nodes must name two nodes or more');
+    }
     const { key, steps } = await withProgress(io, 'key ceremony', () =>
       new Api(cluster, io.now).createKey(wanted),
     );

@@ -22,13 +22,14 @@ export const keyList: Command = {
       keys.length === 0
         ? ['No keys yet. Make one with `symbolon key create`.']
         : table([
-            ['ID', 'SCHEME', 'PURPOSE', 'NODES', 'STATE', 'LABEL'].map(io.style.strong),
+            ['ID', 'SCHEME', 'PURPOSE', 'NODES', 'GEN', 'STATE', 'LABEL'].map(io.style.strong),
             ...keys.map((key) => [
               key.id,
               key.scheme,
               key.purpose,
               `${key.threshold} of ${key.nodes.length}`,
-              key.state,
+              String(key.generation),
+              key.next === undefined ? key.state : `${key.state}, renewing`,
               key.label,
             ]),
           ]),

@@ -6,6 +6,7 @@ import { exitCodes } from '../exitCodes.ts';
 import { result } from '../io.ts';
 import { readStatus, type StatusView } from '../statusView.ts';
 import { duration, table, utc, type Style } from '../style.ts';
+import { pairingTable } from './pair.ts';
 
 /** The command. */
 export const status: Command = {
@@ -24,6 +25,7 @@ export const status: Command = {
       '',
       ...nodeTable(view, io.now(), io.style),
       ...keyTable(view, io.style),
+      ...pairings(view, io.style),
       ...refusals(view, io.style),
     ]);
     return view.canSign === 'no' ? exitCodes.refused : exitCodes.ok;
@@ -62,9 +64,12 @@ function nodeTable({ nodes }: StatusView, now: number, { strong, good, bad, dim 
     node.measurement ?? '-',
     node.evidenceUntil === undefined ? '-' : left(node.evidenceUntil, now),
     node.latencyMs === undefined ? '-' : `${node.latencyMs} ms`,
+    [...new Set(Object.values(node.backends))].sort().join(', ') || '-',
+    node.presignatures === undefined ? '-' : String(node.presignatures),
   ]);
+  const head = ['NODE', 'STATE', 'PLATFORM', 'IMAGE', 'EVIDENCE ENDS', 'LATENCY', 'ARITHMETIC', 'PRESIGNED'];
   return [
-    ...table([['NODE', 'STATE', 'PLATFORM', 'IMAGE', 'EVIDENCE ENDS', 'LATENCY'].map(strong), ...rows]),
+    ...table([head.map(strong), ...rows]),
     ...nodes.flatMap(({ name, ready, reason, code }) =>
       ready ? [] : [`${name} is out: ${reason ?? 'not known why'} ${dim(`[${code ?? '-'}]`)}`],
     ),
@@ -82,15 +87,44 @@ function keyTable({ keys }: StatusView, { strong, good, bad, dim }: Style): stri
     key.canSign ? good('can sign') : bad(key.state === 'active' ? 'can not' : key.state),
     `${key.with.length} of ${key.with.length + key.without.length} (${key.threshold} needed)`,
     key.until === undefined ? '-' : utc(key.until),
+    poolWords(key),
   ]);
   return [
     '',
-    ...table([['KEY', 'LABEL', 'SCHEME', 'NOW', 'NODES', 'UNTIL'].map(strong), ...rows]),
+    ...table([['KEY', 'LABEL', 'SCHEME', 'NOW', 'NODES', 'UNTIL', 'PRESIGNED'].map(strong), ...rows]),
+    ...keys.flatMap(({ label, next, waitingFor }) =>
+      waitingFor.length === 0
+        ? []
+        : [
+            `${label}: ${next === undefined ? 'its shares are' : `generation ${next} is`} on the way to ${waitingFor.join(', ')}`,
+          ],
+    ),
     ...keys.flatMap((key) =>
       key.without.map(
         ({ node, code, reason }) => `${key.label} without ${node}: ${reason} ${dim(`[${code}]`)}`,
       ),
     ),
+  ];
+}
+
+/** Presignatures of an ECDSA key, by set of nodes. */
+const poolWords = ({ presignatures }: StatusView['keys'][number]): string =>
+  presignatures.map(({ nodes, count }) => `${count} of ${nodes.join(' and ')}`).join(', ') || '-';
+
+/** How the nodes are paired: only where an ECDSA key needs it, or where something is wrong. */
+function pairings(view: StatusView, style: Style): string[] {
+  const isNeeded = view.keys.some(({ scheme }) => scheme.startsWith('dkls23-'));
+  const isWrong = view.pairings.some(({ state }) => !['ready', 'absent', 'unknown'].includes(state));
+  if (!isNeeded && !isWrong) {
+    return [];
+  }
+  const waits = view.pairings.some(({ state }) => state === 'absent');
+  return [
+    '',
+    ...pairingTable(view.pairings, style),
+    ...(waits && !view.pairsItself
+      ? ['The manifest does not let the coordinator make pairings: make them with `symbolon pair`.']
+      : []),
   ];
 }
 

@@ -15,7 +15,6 @@ import { acceptThisBuild } from '../cluster/upgrade.ts';
 import { usage, type Arguments, type Command } from '../command.ts';
 import { exitCodes, type ExitCode } from '../exitCodes.ts';
 import type { Io } from '../io.ts';
-import { runDemo } from '../up/demo.ts';
 import { Interruption } from '../up/interruption.ts';
 import { waitForNodes } from '../up/ready.ts';
 import { resultOf } from '../up/result.ts';
@@ -34,7 +33,10 @@ export const up: Command = {
     },
     nodes: { type: 'string', value: 'N', help: 'signer nodes of a new cluster (default: 3)' },
     threshold: { type: 'string', value: 'T', help: 'nodes that it takes to sign (default: more than half)' },
-    demo: { type: 'boolean', help: 'make two keys and sign a Solana and a Bitcoin transaction' },
+    demo: {
+      type: 'boolean',
+      help: 'make four keys and sign a Solana, a Bitcoin, an EVM and a Cosmos transaction',
+    },
     once: { type: 'boolean', help: 'end after that; the last line of stdout is one JSON object' },
   },
   operands: [],
@@ -185,6 +187,8 @@ async function serve(
   if (!args.flag('demo')) {
     return resultOf(cluster, { keys: [], signatures: [] });
   }
+  // The chain libraries take longer to load than any other command takes in all: only who asks for them waits for them.
+  const { runDemo } = await import('../up/demo.ts');
   const demo = await interruption.race(runDemo(api, cluster, story));
   if (demo === undefined) {
     return undefined;

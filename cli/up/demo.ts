@@ -1,5 +1,7 @@
-/** The demonstration: two keys, found or made, and a real transaction with each. */
+/** The demonstration: a key for each chain, found or made, and a real transaction with each. */
 import { bitcoinAddress, bitcoinSpend } from '../../demo/bitcoin.ts';
+import { cosmosAddress, cosmosTransfer } from '../../demo/cosmos.ts';
+import { evmAddress, evmTransfer } from '../../demo/evm.ts';
 import { solanaAddress, solanaTransfer } from '../../demo/solana.ts';
 import type { DemoSigner, DemoTransaction } from '../../demo/transaction.ts';
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
@@ -56,10 +58,27 @@ const parts: readonly Part[] = [
     addressOf: bitcoinAddress,
     run: bitcoinSpend,
   },
+  {
+    scheme: 'dkls23-secp256k1',
+    purpose: demoPurposes.evm,
+    label: 'demo evm',
+    chain: { chain: 'evm' },
+    addressOf: evmAddress,
+    run: evmTransfer,
+  },
+  {
+    // The same arithmetic, and still a key of its own: one key, one purpose (T19).
+    scheme: 'dkls23-secp256k1',
+    purpose: demoPurposes.cosmos,
+    label: 'demo cosmos',
+    chain: { chain: 'cosmos' },
+    addressOf: cosmosAddress,
+    run: cosmosTransfer,
+  },
 ];
 
 /**
- * Runs both parts.
+ * Runs all parts.
  * @throws SymbolonError of the coordinator's calls, `cli/demo-failed`, `cli/wrong-answer`.
  */
 export async function runDemo(api: Api, cluster: Cluster, story: Story): Promise<DemoRun> {
@@ -70,7 +89,7 @@ export async function runDemo(api: Api, cluster: Cluster, story: Story): Promise
     const key = await findOrMake(part, known, api, cluster, story);
     const address = part.addressOf(key.publicKey);
     // Two programs must come to one address from one key.
-    if ((await api.address(key.id, part.chain)) !== address) {
+    if ((await api.address(key, part.chain)) !== address) {
       throw new SymbolonError('cli/wrong-answer', { reason: `address of ${key.id}` });
     }
     story.address(address);

@@ -25,12 +25,16 @@ export interface TaprootAddress {
 }
 
 /**
- * The P2TR address of a group key. The tweak is computed twice, by threshold/ (which signs) and by the Bitcoin library:
- * money is never sent to an address that the key could not spend from.
+ * The P2TR address of a group key, or of the key at a path under it. The tweak is computed twice, by threshold/ (which
+ * signs) and by the Bitcoin library: money is never sent to an address that the key could not spend from.
  */
-export function taprootAddress(key: KeyPublic, network: BitcoinNetwork): TaprootAddress {
-  const internal = publicKeyOf(key, 'none');
-  const output = publicKeyOf(key, 'bip341');
+export function taprootAddress(
+  key: KeyPublic,
+  network: BitcoinNetwork,
+  path: readonly number[] = [],
+): TaprootAddress {
+  const internal = publicKeyOf(key, 'none', path);
+  const output = publicKeyOf(key, 'bip341', path);
   const payment = p2tr(internal, undefined, parameters[network]);
   const { address } = payment;
   if (!equalBytes(payment.tweakedPubkey, output)) {

@@ -19,6 +19,8 @@ import {
   evidenceAsk,
   keyList,
   nodeStatus,
+  presignatureAsk,
+  presignatureList,
   problem,
   type KeyInfo,
   type NodeStatus,
@@ -26,6 +28,8 @@ import {
 import {
   challengeBytes,
   keyActivate,
+  keyAsk,
+  keyConfirmations,
   sessionAttest,
   sessionEvidence,
   sessionFinish,
@@ -234,6 +238,29 @@ export class NodeClient implements NodeCalls {
   async activate(key: string, confirmations: readonly Envelope[], options?: CallOptions): Promise<void> {
     const body = keyActivate.encode({ key, confirmations: [...confirmations] });
     await this.#call({ method: 'POST', path: '/v1/keys/activate', body, maxBytes: 4_096 }, options);
+  }
+
+  /**
+   * What activated a generation of a key on this node, for holders that lack it. They check it for themselves.
+   * @throws SymbolonError `coordinator/node-refused` where the node has not activated it.
+   */
+  async confirmations(key: string, generation: number, options?: CallOptions): Promise<readonly Envelope[]> {
+    const path = '/v1/keys/confirmations';
+    const answer = await this.#post(path, keyAsk, { key, generation }, keyConfirmations, options);
+    if (answer.key !== key || answer.generation !== generation) {
+      throw this.#wrong(`POST ${path}`, 'the confirmations of another key');
+    }
+    return answer.confirmations;
+  }
+
+  /** Ids of the presignatures that the node holds for a key and a set of signers, sorted by name. */
+  async presignatures(
+    key: string,
+    nodes: readonly string[],
+    options?: CallOptions,
+  ): Promise<readonly Uint8Array[]> {
+    const body = { key, nodes: [...nodes] };
+    return (await this.#post('/v1/presignatures', presignatureAsk, body, presignatureList, options)).ids;
   }
 
   #current(): Verified | undefined {

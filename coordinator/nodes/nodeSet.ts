@@ -42,6 +42,8 @@ const blameMs = 30_000;
 /** What a key must look like on a node for the node to be usable. */
 export interface WantedKey {
   readonly id: string;
+  /** Shares of two generations never sign together (T20). */
+  readonly generation: number;
   readonly nodes: readonly string[];
   /** `encodeKeyPublic` bytes that all holders must agree on. */
   readonly public: Uint8Array;
@@ -63,6 +65,8 @@ export interface NodeSetModules {
   readonly now: () => number;
   /** Told when something about a node changed: state, keys, phase. */
   readonly onChange?: (view: NodeView) => void;
+  /** Told after every look that was answered. */
+  readonly onLook?: (view: NodeView) => void;
 }
 
 interface Entry {
@@ -201,6 +205,21 @@ export class NodeSet {
     }
   }
 
+  /** These nodes did well together: whoever of them was blamed with others is trusted again. */
+  absolve(names: readonly string[]): void {
+    for (const name of names) {
+      const entry = this.#entries.get(name);
+      if (entry !== undefined) {
+        entry.blamedUntil = 0;
+      }
+    }
+  }
+
+  /** Whether a session failed by this node a short while ago. */
+  isBlamed(name: string): boolean {
+    return this.#blamed(name) === 1;
+  }
+
   /** Why a node can't take part in anything now, or `undefined` where it can. */
   whyNotReady(name: string): Reason | undefined {
     const view = this.#entries.get(name)?.view;
@@ -244,6 +263,11 @@ export class NodeSet {
         }),
       );
       return code === undefined ? lacks : { code, sentence: lacks.sentence };
+    }
+    if (info.generation !== key.generation) {
+      const { id, generation: wanted } = key;
+      const facts = { key: id, wanted, got: info.generation };
+      return reasonOf(new SymbolonError('session/wrong-generation', facts));
     }
     return equalBytes(info.public, key.public)
       ? undefined
@@ -313,6 +337,7 @@ export class NodeSet {
           entry.view.renews ||
           (before !== undefined && verified.appraisal.notAfter > before.appraisal.notAfter),
       });
+      this.#modules.onLook?.(entry.view);
     } catch (error) {
       this.#failed(entry, asSymbolon(error, client.name));
     }

@@ -54,4 +54,22 @@ export const migrations: readonly string[] = [
     created_at bigint not null
   );
   `,
+  `
+  alter table jobs drop constraint jobs_kind_check;
+  alter table jobs add constraint jobs_kind_check
+    check (kind in ('sign', 'key.create', 'key.refresh', 'key.reshare', 'pair'));
+  create table renewals (
+    key text primary key references keys (id),
+    generation bigint not null,
+    threshold integer not null,
+    nodes text[] not null,
+    confirmations bytea not null,
+    told text[] not null
+  );
+  create table renewed (
+    key text not null references renewals (key) on delete cascade,
+    node text not null,
+    primary key (key, node)
+  );
+  `,
 ];

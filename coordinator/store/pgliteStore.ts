@@ -3,10 +3,10 @@ import type { PGlite, Results, Transaction } from '@electric-sql/pglite';
 import { mkdirSync, renameSync, rmSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
-import { schemes } from '../../wire/ids.ts';
 import { openDurable, syncFolder, syncPath, type DurableDatabase } from './durableFolder.ts';
 import { lockFolder } from './lock.ts';
 import { migrations } from './migrations.ts';
+import { activationOf, apiKeyOf, idempotencyOf, jobOf, keyOf, renewalOf, type Row } from './rows.ts';
 import type {
   ApiKeyRecord,
   FinishedJob,
@@ -15,6 +15,7 @@ import type {
   Store,
   StoredActivation,
   StoredKey,
+  StoredRenewal,
 } from './store.ts';
 
 /** Where the database is. */
@@ -22,8 +23,6 @@ export interface PgliteStoreOptions {
   /** Folder of the coordinator's database; made where absent, mode 0700. */
   readonly folder: string;
 }
-
-type Row = Readonly<Record<string, unknown>>;
 
 /**
  * Opens the database of a folder, or makes it. The first start builds it under another name and renames it when it is
@@ -135,11 +134,7 @@ class PgliteStore implements Store {
          array(select node from activated d where d.key = a.key order by node) as done
        from activations a order by a.key`,
     );
-    return rows.map((row) => ({
-      key: textOf(row, 'key'),
-      confirmations: bytesOf(row, 'confirmations'),
-      done: textsOf(row, 'done'),
-    }));
+    return rows.map(activationOf);
   }
 
   async activatedBy(key: string, node: string): Promise<void> {
@@ -155,6 +150,47 @@ class PgliteStore implements Store {
       await tx.query(`update keys set state = 'active' where id = $1`, [key]);
       await tx.query('delete from activations where key = $1', [key]);
       await tx.query('delete from activated where key = $1', [key]);
+    });
+  }
+
+  async addRenewal(renewal: Omit<StoredRenewal, 'done'>, made: FinishedJob): Promise<void> {
+    const { key, generation, threshold, nodes, confirmations, told } = renewal;
+    await this.#transaction('add renewal', async (tx) => {
+      // One that was given up for this one takes its deliveries with it.
+      await tx.query('delete from renewals where key = $1', [key]);
+      await tx.query(
+        `insert into renewals (key, generation, threshold, nodes, confirmations, told)
+         values ($1, $2, $3, $4, $5, $6)`,
+        [key, generation, threshold, [...nodes], confirmations, [...told]],
+      );
+      await tx.query(finishJob, [made.id, 'done', made.outcome, made.at]);
+    });
+  }
+
+  async renewals(): Promise<StoredRenewal[]> {
+    const { rows } = await this.#query(
+      'renewals',
+      `select r.*, array(select node from renewed d where d.key = r.key order by node) as done
+       from renewals r order by r.key`,
+    );
+    return rows.map(renewalOf);
+  }
+
+  async renewedBy(key: string, node: string): Promise<void> {
+    await this.#query('renewed', 'insert into renewed (key, node) values ($1, $2) on conflict do nothing', [
+      key,
+      node,
+    ]);
+  }
+
+  async replaceKey(key: StoredKey): Promise<void> {
+    await this.#transaction('replace key', async (tx) => {
+      await tx.query(
+        `update keys set generation = $2, threshold = $3, nodes = $4, public = $5
+         where id = $1 and generation < $2`,
+        [key.id, key.generation, key.threshold, [...key.nodes], key.public],
+      );
+      await tx.query('delete from renewals where key = $1 and generation <= $2', [key.id, key.generation]);
     });
   }
 
@@ -218,13 +254,7 @@ class PgliteStore implements Store {
     if (row === undefined) {
       throw broken(undefined, 'claim idempotency key');
     }
-    return {
-      caller: textOf(row, 'caller'),
-      key: textOf(row, 'key'),
-      route: textOf(row, 'route'),
-      bodyHash: bytesOf(row, 'body_hash'),
-      createdAt: numberOf(row, 'created_at'),
-    };
+    return idempotencyOf(row);
   }
 
   async prune(before: number): Promise<void> {
@@ -243,11 +273,7 @@ class PgliteStore implements Store {
 
   async apiKeys(): Promise<ApiKeyRecord[]> {
     const { rows } = await this.#query('api keys', 'select * from api_keys order by name');
-    return rows.map((row) => ({
-      name: textOf(row, 'name'),
-      hash: bytesOf(row, 'hash'),
-      createdAt: numberOf(row, 'created_at'),
-    }));
+    return rows.map(apiKeyOf);
   }
 
   async removeApiKey(name: string): Promise<boolean> {
@@ -304,70 +330,3 @@ const keyValues = (key: StoredKey): unknown[] => [
   key.public,
   key.state,
 ];
-
-const unreadable = (column: string): SymbolonError =>
-  new SymbolonError('coordinator/store-broken', { reason: `column ${column}` });
-
-function textOf(row: Row, column: string): string {
-  const value = row[column];
-  if (typeof value !== 'string') {
-    throw unreadable(column);
-  }
-  return value;
-}
-function numberOf(row: Row, column: string): number {
-  const value = row[column];
-  const number = typeof value === 'bigint' || typeof value === 'string' ? Number(value) : value;
-  if (typeof number !== 'number' || !Number.isSafeInteger(number)) {
-    throw unreadable(column);
-  }
-  return number;
-}
-function bytesOf(row: Row, column: string): Uint8Array {
-  const value = row[column];
-  if (!(value instanceof Uint8Array)) {
-    throw unreadable(column);
-  }
-  return value;
-}
-function textsOf(row: Row, column: string): string[] {
-  const value = row[column];
-  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {
-    throw unreadable(column);
-  }
-  return value;
-}
-function oneOfTexts<const T extends string>(row: Row, column: string, wanted: readonly T[]): T {
-  const value = wanted.find((item) => item === row[column]);
-  if (value === undefined) {
-    throw unreadable(column);
-  }
-  return value;
-}
-const orAbsent = <T>(row: Row, column: string, read: (row: Row, column: string) => T): T | undefined =>
-  row[column] === null ? undefined : read(row, column);
-
-const keyOf = (row: Row): StoredKey => ({
-  id: textOf(row, 'id'),
-  scheme: oneOfTexts(row, 'scheme', schemes),
-  purpose: textOf(row, 'purpose'),
-  label: textOf(row, 'label'),
-  threshold: numberOf(row, 'threshold'),
-  nodes: textsOf(row, 'nodes'),
-  generation: numberOf(row, 'generation'),
-  createdAt: numberOf(row, 'created_at'),
-  public: bytesOf(row, 'public'),
-  state: oneOfTexts(row, 'state', ['pending', 'active']),
-});
-const jobOf = (row: Row): Job => ({
-  id: textOf(row, 'id'),
-  kind: oneOfTexts(row, 'kind', ['sign', 'key.create']),
-  request: bytesOf(row, 'request'),
-  hash: bytesOf(row, 'hash'),
-  key: orAbsent(row, 'key', textOf),
-  state: oneOfTexts(row, 'state', ['running', 'done', 'failed']),
-  createdAt: numberOf(row, 'created_at'),
-  expiresAt: numberOf(row, 'expires_at'),
-  finishedAt: orAbsent(row, 'finished_at', numberOf),
-  outcome: orAbsent(row, 'outcome', textOf),
-});

@@ -35,8 +35,26 @@ export interface StoredActivation {
   readonly done: readonly string[];
 }
 
+/** The next generation of an active key: stored by all nodes of a ceremony, and not active on all of them yet. */
+export interface StoredRenewal {
+  readonly key: string;
+  /** One above the generation of the key. */
+  readonly generation: number;
+  readonly threshold: number;
+  /** Names of the holders of this generation, sorted. */
+  readonly nodes: readonly string[];
+  /** `keyActivate` bytes. */
+  readonly confirmations: Uint8Array;
+  /** Names of the nodes that must take the confirmations: the holders, and the dealers that hold no share any more. */
+  readonly told: readonly string[];
+  /** Those that have taken them. */
+  readonly done: readonly string[];
+}
+
 /** Kinds of jobs. */
-export type JobKind = 'sign' | 'key.create';
+export const jobKinds = ['sign', 'key.create', 'key.refresh', 'key.reshare', 'pair'] as const;
+/** A kind of {@link jobKinds}. */
+export type JobKind = (typeof jobKinds)[number];
 /** States of a job. A `failed` one may be run again with the same request until that expires. */
 export type JobState = 'running' | 'done' | 'failed';
 
@@ -49,7 +67,7 @@ export interface Job {
   readonly request: Uint8Array;
   /** `requestHash`, 32 bytes. */
   readonly hash: Uint8Array;
-  /** Key of a `sign` job. */
+  /** Key of a job about a key that exists. */
   readonly key: string | undefined;
   readonly state: JobState;
   /** Unix milliseconds. */
@@ -105,6 +123,14 @@ export interface Store {
   activatedBy(key: string, node: string): Promise<void>;
   /** Marks a key as active and drops its confirmations. */
   activate(key: string): Promise<void>;
+
+  /** Puts the next generation of a key beside the present one, and the job that made it as done, in one transaction. */
+  addRenewal(renewal: Omit<StoredRenewal, 'done'>, made: FinishedJob): Promise<void>;
+  renewals(): Promise<StoredRenewal[]>;
+  /** Notes that a node has taken the confirmations of a renewal. */
+  renewedBy(key: string, node: string): Promise<void>;
+  /** Puts a generation of a key in the place of an older one, and drops the renewal that led to it. */
+  replaceKey(key: StoredKey): Promise<void>;
 
   /** Puts a job unless one with this id is there, and returns the one that is there afterwards. */
   addJob(

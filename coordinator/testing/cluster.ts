@@ -9,6 +9,7 @@ import { random, testCluster, type ClusterOptions, type TestCluster } from '../.
 import { sampleSeeds } from '../../daemon/testing/sampleManifest.ts';
 import { createCoordinator, type Coordinator } from '../coordinator.ts';
 import type { CoordinatorLimits } from '../limits.ts';
+import type { PresignOptions } from '../background/pools.ts';
 import type { Log } from '../log.ts';
 import { openManifestFile } from '../manifestFile.ts';
 import type { Store } from '../store/store.ts';
@@ -48,6 +49,7 @@ export interface Rig {
 /** What a rig can be told. */
 export interface RigOptions extends ClusterOptions {
   readonly limits?: Partial<CoordinatorLimits>;
+  readonly presign?: Partial<PresignOptions>;
   readonly store?: Store;
   /** Puts something between coordinator and node: gets the node's address, gives the one to use. */
   readonly via?: (name: string, address: string) => Promise<string>;
@@ -103,7 +105,7 @@ export async function coordinatorOver(
   t: Pick<TestContext, 'after'>,
   cluster: TestCluster,
   addresses: ReadonlyMap<string, string>,
-  options: Pick<RigOptions, 'limits' | 'store' | 'via' | 'start'> = {},
+  options: Pick<RigOptions, 'limits' | 'presign' | 'store' | 'via' | 'start'> = {},
 ): Promise<{
   readonly coordinator: Coordinator;
   readonly store: Store;
@@ -128,7 +130,12 @@ export async function coordinatorOver(
     })),
   );
   const coordinator = createCoordinator(
-    { nodes, clientSeed: sampleSeeds.coordinator.slice(), limits: { ...testLimits, ...options.limits } },
+    {
+      nodes,
+      clientSeed: sampleSeeds.coordinator.slice(),
+      presign: options.presign,
+      limits: { ...testLimits, ...options.limits },
+    },
     {
       store,
       manifest,

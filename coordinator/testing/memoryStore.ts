@@ -6,12 +6,14 @@ import type {
   Store,
   StoredActivation,
   StoredKey,
+  StoredRenewal,
 } from '../store/store.ts';
 
 /** Makes an empty store. It outlives `close`, so that a second coordinator can be given what a first one left. */
 export function memoryStore(): Store {
   const keys = new Map<string, StoredKey>();
   const activations = new Map<string, { confirmations: Uint8Array; done: Set<string> }>();
+  const renewals = new Map<string, Omit<StoredRenewal, 'done'> & { readonly done: Set<string> }>();
   const jobs = new Map<string, Job>();
   const idempotency = new Map<string, IdempotencyRecord>();
   const apiKeys = new Map<string, ApiKeyRecord>();
@@ -60,6 +62,27 @@ export function memoryStore(): Store {
         keys.set(id, { ...key, state: 'active' });
       }
       activations.delete(id);
+      return Promise.resolve();
+    },
+    addRenewal: (renewal, { id, outcome, at }) => {
+      finish(id, 'done', outcome, at);
+      renewals.set(renewal.key, { ...renewal, done: new Set() });
+      return Promise.resolve();
+    },
+    renewals: () =>
+      Promise.resolve([...renewals.values()].map((one): StoredRenewal => ({ ...one, done: [...one.done] }))),
+    renewedBy: (key, node) => {
+      renewals.get(key)?.done.add(node);
+      return Promise.resolve();
+    },
+    replaceKey: ({ id, generation, threshold, nodes, public: raw }) => {
+      const key = keys.get(id);
+      if (key !== undefined && key.generation < generation) {
+        keys.set(id, { ...key, generation, threshold, nodes, public: raw });
+      }
+      if ((renewals.get(id)?.generation ?? Infinity) <= generation) {
+        renewals.delete(id);
+      }
       return Promise.resolve();
     },
     addJob: (job) => {
