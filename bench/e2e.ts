@@ -8,7 +8,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiClient, makeSignedRequest, readSeedFile, type RequestContent } from '../coordinator/index.ts';
-import { fromHex, schemes, type Scheme } from '../wire/ids.ts';
+import { fromHex, type Scheme } from '../wire/ids.ts';
+import type { Payload } from '../wire/messages/request.ts';
 import { rowOf, runs, summarise, type BenchRow } from './row.ts';
 
 interface Facts {
@@ -94,22 +95,29 @@ async function measureCluster(folder: string): Promise<BenchRow[]> {
   };
   const rows: BenchRow[] = [];
   try {
-    for (const scheme of schemes) {
+    for (const scheme of ['frost-ed25519', 'frost-secp256k1-tr', 'dkls23-secp256k1'] as const) {
       const key = await keyFor(scheme);
-      const once = async (): Promise<void> => {
-        const raw = new Uint8Array(randomBytes(32));
-        const payload =
-          scheme === 'frost-ed25519'
-            ? ({ kind: 'message', message: raw } as const)
-            : ({ kind: 'bip341-key-spend', digest: raw } as const);
-        await api.sign(request({ action: 'sign', key, purpose, payload }));
+      const once = async (): Promise<Sample> => {
+        const from = performance.now();
+        const body = await api.sign(
+          request({
+            action: 'sign',
+            key,
+            purpose,
+            payload: payloadOf(scheme, new Uint8Array(randomBytes(32))),
+          }),
+        );
+        return { ms: performance.now() - from, presigned: body.presigned === true };
       };
-      const name = `e2e.${scheme === 'frost-ed25519' ? 'ed25519' : 'taproot'}.sign.${facts.threshold}of${facts.nodes.length}`;
       for (let i = 0; i < 20; i += 1) {
         await once();
       }
-      for (const inFlight of scheme === 'frost-ed25519' ? [1, 4, 16] : [1]) {
-        rows.push(...(await load(`${name}.${inFlight}inflight`, once, inFlight)));
+      const name = names[scheme];
+      for (const inFlight of scheme === 'frost-secp256k1-tr' ? [1] : [1, 2, 4, 8, 16, 32, 64]) {
+        rows.push(...(await load(name, once, inFlight)));
+      }
+      if (scheme === 'dkls23-secp256k1') {
+        rows.push(rowOf('e2e.ecdsa.online.p50', await withPresignatures(once)));
       }
     }
   } finally {
@@ -118,28 +126,76 @@ async function measureCluster(folder: string): Promise<BenchRow[]> {
   return rows;
 }
 
-/** Runs `once` with so many at a time: rows of its median, 95th and 99th percentile, and of the rate. */
-async function load(name: string, once: () => Promise<void>, inFlight: number): Promise<BenchRow[]> {
+/** One signature as the client saw it. */
+interface Sample {
+  readonly ms: number;
+  /** Whether a presignature was used, so that one round was left. */
+  readonly presigned: boolean;
+}
+
+const names = {
+  'frost-ed25519': 'e2e.frost',
+  'frost-secp256k1-tr': 'e2e.frost.taproot',
+  'dkls23-secp256k1': 'e2e.ecdsa',
+} as const;
+
+function payloadOf(scheme: keyof typeof names, raw: Uint8Array): Payload {
+  switch (scheme) {
+    case 'frost-ed25519':
+      return { kind: 'message', message: raw };
+    case 'frost-secp256k1-tr':
+      return { kind: 'bip341-key-spend', digest: raw };
+    case 'dkls23-secp256k1':
+      return { kind: 'ecdsa-keccak256', message: raw };
+  }
+}
+
+/** Milliseconds of signatures that used a presignature, with pauses in which the pool is filled again. */
+async function withPresignatures(once: () => Promise<Sample>): Promise<number[]> {
   const samples: number[] = [];
+  const wanted = runs(60);
+  const until = Date.now() + startMs;
+  while (samples.length < wanted && Date.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const { ms, presigned } = await once();
+    if (presigned) {
+      samples.push(ms);
+    }
+  }
+  if (samples.length === 0) {
+    throw new Error('no signature used a presignature');
+  }
+  return samples;
+}
+
+/** Runs `once` with so many at a time: rows of its median, 95th and 99th percentile, and of the rate. */
+async function load(name: string, once: () => Promise<Sample>, inFlight: number): Promise<BenchRow[]> {
+  const samples: number[] = [];
+  // One at a time, a presignature may be there: those signatures are another row.
+  const counts = ({ presigned }: Sample): boolean => inFlight > 1 || !presigned;
   let left = runs(inFlight === 1 ? 120 : 240);
   const started = performance.now();
+  let all = 0;
   await Promise.all(
     Array.from({ length: inFlight }, async () => {
       while (left > 0) {
         left -= 1;
-        const from = performance.now();
-        await once();
-        samples.push(performance.now() - from);
+        const sample = await once();
+        all += 1;
+        if (counts(sample)) {
+          samples.push(sample.ms);
+        }
       }
     }),
   );
   const seconds = (performance.now() - started) / 1_000;
   const sorted = samples.toSorted((a, b) => a - b);
   const at = (share: number): number => sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN;
+  const prefix = inFlight === 1 ? name : `${name}.${inFlight}inflight`;
   return [
-    rowOf(`${name}.p50`, samples),
-    summarise(`${name}.p95`, [at(0.95)], 'ms'),
-    summarise(`${name}.p99`, [at(0.99)], 'ms'),
-    summarise(`${name}.rate`, [samples.length / seconds], '1/s'),
+    rowOf(`${prefix}.p50`, samples),
+    summarise(`${prefix}.p95`, [at(0.95)], 'ms'),
+    summarise(`${prefix}.p99`, [at(0.99)], 'ms'),
+    summarise(`${prefix}.rate`, [all / seconds], '1/s'),
   ];
 }

@@ -29,7 +29,7 @@ const reference = await measure('secp256k1 secret point product (@noble/curves)'
 });
 
 const files = readdirSync(import.meta.dirname)
-  .filter((file) => file.endsWith('.js') && !['main.js', 'row.js'].includes(file))
+  .filter((file) => file.endsWith('.js') && !['drive.js', 'main.js', 'row.js', 'timing.js'].includes(file))
   .filter((file) => values.only === undefined || file === `${values.only}.js`)
   .sort();
 const rows: (BenchRow & { readonly references: number | null })[] = [];

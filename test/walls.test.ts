@@ -13,7 +13,7 @@ import { repoRoot } from './repoRoot.ts';
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   native: ['wire'],
-  threshold: ['wire'],
+  threshold: ['wire', 'native'],
   manifest: ['wire'],
   hsm: ['wire', 'native', 'enclave/address'],
   'enclave/x509': ['wire'],
@@ -58,7 +58,14 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   threshold: ['@noble/curves', '@noble/hashes'],
   hsm: ['pkcs11js'],
   daemon: ['fastify'],
-  coordinator: ['fastify', '@fastify/swagger', '@electric-sql/pglite', '@scure/base', '@scure/btc-signer'],
+  coordinator: [
+    'fastify',
+    '@fastify/swagger',
+    '@electric-sql/pglite',
+    '@noble/hashes',
+    '@scure/base',
+    '@scure/btc-signer',
+  ],
   demo: [
     '@ethereumjs/common',
     '@ethereumjs/tx',
@@ -203,6 +210,22 @@ test('pure rooms touch no file, socket, process, clock or random source', () => 
       /\bfetch\(/,
     ]) {
       assert.doesNotMatch(text, forbidden, file);
+    }
+  }
+});
+
+/** The reference backends, whose time depends on secrets: noble.ts, reference.ts, referenceKernel.ts and their like. */
+const isReference = (file: string): boolean => /^threshold\/([^/]+\/)*(noble|reference\w*)\.ts$/.test(file);
+
+test('T39: the reference backends, and the curves of noble, are imported by tests only', () => {
+  assert.ok(all.filter(({ file }) => isReference(file)).length >= 3, 'the rule sees no reference backend');
+  for (const { file, imports } of all.filter((source) => !isReference(source.file))) {
+    for (const specifier of imports) {
+      assert.ok(!specifier.startsWith('@noble/curves'), `${file} imports ${specifier}`);
+      const target = specifier.startsWith('.')
+        ? relative(repoRoot, join(repoRoot, dirname(file), specifier))
+        : '';
+      assert.ok(!isReference(target), `${file} imports ${target}`);
     }
   }
 });

@@ -63,14 +63,16 @@ test('given no folder, when up --demo --once runs, then it ends with 0, and the 
   assert.equal(done.ok, true);
   assert.deepEqual(
     done.keys.map((key) => [Object.keys(key), key.scheme]),
-    [
-      [['id', 'scheme', 'publicKey', 'address'], 'frost-ed25519'],
-      [['id', 'scheme', 'publicKey', 'address'], 'frost-secp256k1-tr'],
-    ],
+    ['frost-ed25519', 'frost-secp256k1-tr', 'dkls23-secp256k1', 'dkls23-secp256k1'].map((scheme) => [
+      ['id', 'scheme', 'publicKey', 'address'],
+      scheme,
+    ]),
   );
+  // One key, one purpose (T19).
+  assert.equal(new Set(done.keys.map(({ publicKey }) => publicKey)).size, 4);
   assert.deepEqual(
     done.signatures.map((one) => [Object.keys(one), one['chain']]),
-    ['solana', 'bitcoin'].map((chain) => [
+    ['solana', 'bitcoin', 'evm', 'cosmos'].map((chain) => [
       ['chain', 'scheme', 'txid', 'participants', 'ms', 'verifiedBy'],
       chain,
     ]),
@@ -97,7 +99,7 @@ test('given that cluster, when up runs a second time, then it signs with the sam
   assert.deepEqual(lastLine(out).keys, keys);
 });
 
-test('given a running cluster, then status, key list, address and sign work, and Ctrl-C leaves nothing behind', async () => {
+test('given a running cluster, then status, keys, addresses, signatures, renewals and pairings work, and Ctrl-C leaves nothing behind', async () => {
   const running = start(['up', '--dir', dir]);
   await running.says(/Running/);
   const at = ['--dir', dir];
@@ -133,6 +135,31 @@ test('given a running cluster, then status, key list, address and sign work, and
   const refused = await run(['sign', keys[1]?.id ?? '', '--message-hex', '616263', '--json', ...at]);
   assert.equal(refused.code, 1);
   assert.match((JSON.parse(refused.out) as { code: string }).code, /^request\//);
+
+  const evm = keys[2]?.id ?? '';
+  const derived = await run(['address', evm, '--path', 'm/0/5', ...at]);
+  assert.match(derived.out, /^0x[0-9a-fA-F]{40}\n$/);
+  const hashed = ['--message-hex', '616263', '--hash', 'keccak256', '--path', 'm/0/5'];
+  const ecdsa = await run(['sign', evm, ...hashed, '--json', ...at]);
+  assert.equal(ecdsa.code, 0, ecdsa.err);
+  const answer = JSON.parse(ecdsa.out) as { path: string; signature: string; recovery: number };
+  assert.equal(answer.path, 'm/0/5');
+  assert.match(answer.signature, /^[0-9a-f]{128}$/);
+  const hardened = await run(['sign', evm, '--message-hex', '00', '--path', "m/44'", ...at]);
+  assert.equal(hardened.code, 2);
+  assert.match(hardened.err, /step 1 is hardened/);
+  const refreshed = await run(['key', 'refresh', evm, ...at]);
+  assert.equal(refreshed.code, 0, refreshed.err);
+  assert.match(refreshed.out, /generation 2, 2 of 3/);
+  const reshared = await run(['key', 'reshare', evm, '--nodes', 'node-1,node-3', ...at]);
+  assert.equal(reshared.code, 0, reshared.err);
+  assert.match(reshared.out, /generation 3, 2 of 2 \(node-1, node-3\)/);
+  assert.equal((await run(['address', evm, '--path', 'm/0/5', ...at])).out, derived.out);
+  assert.equal((await run(['sign', evm, ...hashed, ...at])).code, 0);
+  const renewed = await run(['pair', '--renew', 'node-1', 'node-3', ...at]);
+  assert.equal(renewed.code, 0, renewed.err);
+  assert.match(renewed.out, /node-1 with node-3 +ready +2/);
+  assert.equal((await run(['sign', evm, ...hashed, ...at])).code, 0);
 
   const made = await run(['key', 'create', '--scheme', 'taproot', '--purpose', 'dev/bitcoin', ...at]);
   assert.equal(made.code, 0, made.err);
