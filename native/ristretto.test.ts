@@ -66,7 +66,7 @@ test('one element or one scalar is taken for all of the other', () => {
   assert.deepEqual(products(one, secret).length, 32);
 });
 
-/** RFC 9496 appendix A.2: encodings that are no elements. */
+/** RFC 9496 appendix A.2, and more: encodings that are no elements. */
 const bad: readonly (readonly [string, string])[] = [
   ['not canonical', '00ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff'],
   ['not canonical', 'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f'],
@@ -80,6 +80,9 @@ const bad: readonly (readonly [string, string])[] = [
   ['negative x y', '3eb858e78f5a7254d8c9731174a94f76755fd3941c0ac93735c07ba14579630e'],
   ['y is zero', 'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f'],
   ['the identity', '0000000000000000000000000000000000000000000000000000000000000000'],
+  // The generator, and the identity, with the high bit that RFC 9496 section 4.3.1 refuses.
+  ['the high bit', 'e2f2ae0a6abc4e71a884a961c500515f58e30b6aa582dd8db6a65945e08d2df6'],
+  ['the high bit', '0000000000000000000000000000000000000000000000000000000000000080'],
 ];
 for (const [what, hex] of bad) {
   test(`T17: no element of ristretto255 (${what}): ${hex.slice(0, 8)}`, () => {

@@ -3,7 +3,8 @@
  * scalars are 32 bytes, and every function takes many of them, one after the other: a pairing does 128 at a time.
  *
  * libsodium takes 32 zero bytes as the identity; here it is refused wherever it comes in, and a result may be it only
- * where the comment says so.
+ * where the comment says so. libsodium up to 1.0.18 does not look at the high bit, which RFC 9496 section 4.3.1 refuses:
+ * that is done here.
  */
 #include "addon.h"
 #include "modular.h"
@@ -19,8 +20,11 @@
 static const char not_element[] = "not an element of ristretto255";
 static const char not_product[] = "a product with the identity, or with what is no element or no scalar";
 
+static bool has_high_bit(const uint8_t element[ELEMENT]) { return element[ELEMENT - 1] > 0x7f; }
+
 static bool is_element(const uint8_t element[ELEMENT]) {
-  return crypto_core_ristretto255_is_valid_point(element) == 1 && sodium_is_zero(element, ELEMENT) == 0;
+  return !has_high_bit(element) && crypto_core_ristretto255_is_valid_point(element) == 1 &&
+         sodium_is_zero(element, ELEMENT) == 0;
 }
 
 /* The order is the one of the Ed25519 subgroup. */
@@ -126,7 +130,8 @@ static napi_value products(napi_env env, napi_callback_info info) {
     const uint8_t *element = elements + (element_count == 1 ? 0 : i * ELEMENT);
     const uint8_t *scalar = scalars + (scalar_count == 1 ? 0 : i * SCALAR);
     /* Refuses what is no element, and every product that is the identity. */
-    if (!is_scalar(scalar) || crypto_scalarmult_ristretto255(out + i * ELEMENT, scalar, element) != 0) {
+    if (!is_scalar(scalar) || has_high_bit(element) ||
+        crypto_scalarmult_ristretto255(out + i * ELEMENT, scalar, element) != 0) {
       explicit_bzero(out, count * ELEMENT);
       return symbolon_refuse(env, not_product);
     }
@@ -154,8 +159,8 @@ static napi_value pairwise(napi_env env, napi_callback_info info, operation oper
   for (size_t i = 0; i < count; i += 1) {
     const uint8_t *left = a + i * ELEMENT;
     const uint8_t *right = b + i * ELEMENT;
-    if (sodium_is_zero(left, ELEMENT) == 1 || sodium_is_zero(right, ELEMENT) == 1 ||
-        operate(out + i * ELEMENT, left, right) != 0) {
+    if (has_high_bit(left) || has_high_bit(right) || sodium_is_zero(left, ELEMENT) == 1 ||
+        sodium_is_zero(right, ELEMENT) == 1 || operate(out + i * ELEMENT, left, right) != 0) {
       explicit_bzero(out, count * ELEMENT);
       return symbolon_refuse(env, not_element);
     }

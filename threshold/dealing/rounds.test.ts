@@ -130,7 +130,7 @@ test('T12: a result that nobody took is zeros after the run was wiped', () => {
     },
     step: () => ({ broadcast: zeros, pairwise: noMessages, result }),
   };
-  const run = stagedRun({ what: 'test', rounds: 1, sendsPairwise: () => false, first });
+  const run = stagedRun({ rounds: 1, sendsPairwise: () => false, first });
   assert.throws(() => run.takeResult(), used);
   run.step(1, nothing);
   run.wipe();
@@ -150,7 +150,7 @@ test('a run whose step throws wipes its stage once and for all', () => {
       throw new Error('refused');
     },
   };
-  const run = stagedRun({ what: 'test', rounds: 1, sendsPairwise: () => false, first });
+  const run = stagedRun({ rounds: 1, sendsPairwise: () => false, first });
   assert.throws(() => run.step(1, nothing), /refused/);
   assert.throws(() => run.step(1, nothing), used);
   run.wipe();

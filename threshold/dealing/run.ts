@@ -8,7 +8,6 @@ import { expectNone, noMessages, stagedRun, type Stage } from './stagedRun.ts';
 /** Makes the run. It owns the dealing and wipes it. */
 export const dealingRun = <O extends Opened>(dealing: Dealing<O>, random: Random): Run =>
   stagedRun({
-    what: dealing.openingName,
     rounds: 3,
     sendsPairwise: (round, from, to) =>
       round === 2 && from !== to && dealing.dealers.includes(from) && dealing.receivers.includes(to),

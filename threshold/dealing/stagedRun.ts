@@ -1,7 +1,7 @@
-/** What every run of the dealing protocols has: steps in their order, an end at the first failure, a result once. */
-import { SymbolonError } from '../../wire/errors/index.ts';
+/** The runs of the dealing protocols: each step hands what it holds on to the stage after it. */
 import { oneFromEach } from '../received.ts';
 import type { RoundInput, RoundOutput, Run, RunResult } from '../run.ts';
+import { SteppedRun } from '../steppedRun.ts';
 
 /** Where a run stands: what it holds, and the one step that it can take from here. */
 export interface Stage {
@@ -21,59 +21,45 @@ export function expectNone(messages: ReadonlyMap<number, Uint8Array>, what: stri
   oneFromEach([], messages, what);
 }
 
-/** Makes a run of `rounds` steps that starts at a stage. `what` names it in errors. */
+/** Makes a run of `rounds` steps that starts at a stage. */
 export function stagedRun(opts: {
-  readonly what: string;
   readonly rounds: number;
   readonly sendsPairwise: Run['sendsPairwise'];
   readonly first: Stage;
 }): Run {
-  const { what, rounds, sendsPairwise } = opts;
   let stage: Stage | undefined = opts.first;
   let result: RunResult | undefined;
-  let done = 0;
-
-  const end = (): void => {
-    stage?.wipe();
-    stage = undefined;
-    if (result?.kind === 'key-share') {
-      result.share.secret.fill(0);
+  const step = (input: RoundInput): RoundOutput => {
+    if (stage === undefined) {
+      throw new TypeError('a step after the last stage');
     }
-    result = undefined;
+    const made = stage.step(input);
+    if ('next' in made) {
+      stage = made.next;
+    } else {
+      stage = undefined;
+      result = made.result;
+    }
+    return { broadcast: made.broadcast, pairwise: made.pairwise };
   };
-  const used = (): SymbolonError => new SymbolonError('threshold/state-used', { what });
-  return {
-    rounds,
-    sendsPairwise,
-    step(round, input) {
-      const now = stage;
-      if (now === undefined || round !== done + 1) {
-        end();
-        throw used();
-      }
-      done = round;
-      try {
-        const made = now.step(input);
-        if ('next' in made) {
-          stage = made.next;
-        } else {
-          stage = undefined;
-          result = made.result;
-        }
-        return { broadcast: made.broadcast, pairwise: made.pairwise };
-      } catch (error) {
-        end();
-        throw error;
-      }
-    },
-    takeResult() {
+  return new SteppedRun({
+    steps: Array.from({ length: opts.rounds }, () => step),
+    pairwise: opts.sendsPairwise,
+    result: () => {
       const taken = result;
       result = undefined;
       if (taken === undefined) {
-        throw used();
+        throw new TypeError('no stage gave a result');
       }
       return taken;
     },
-    wipe: end,
-  };
+    wipe: () => {
+      stage?.wipe();
+      stage = undefined;
+      if (result?.kind === 'key-share') {
+        result.share.secret.fill(0);
+      }
+      result = undefined;
+    },
+  });
 }

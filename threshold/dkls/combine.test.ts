@@ -7,8 +7,10 @@ import { combined, ecdsaSetting, signRuns } from '../../test/threshold/ecdsa.ts'
 import { driveRuns } from '../../test/threshold/run.ts';
 import { isSymbolonError } from '../../wire/errors/index.ts';
 import { ecdsaSchemes } from '../../wire/ids.ts';
+import { integerOf } from '../group/integers.ts';
 import { groupOf } from '../scheme.ts';
 import { combineEcdsa } from './combine.ts';
+import { ecdsaShare } from './messages.ts';
 
 const empty = new Uint8Array();
 
@@ -93,5 +95,22 @@ for (const scheme of ecdsaSchemes) {
       };
       assert.throws(() => combine(zeroed), failed);
     }
+  });
+  test(`${scheme}: E22: the recovery number is that of the signature, whatever the last signer made of the sum`, () => {
+    const honest = combined(setting, { digest }, shares);
+    // Whoever sends last knows all other shares, and can turn s into q - s.
+    const sum = [...shares.values()].reduce(
+      (all, raw) => all + integerOf(ecdsaShare.decode(raw).w, false),
+      0n,
+    );
+    const turned = (w: Uint8Array): Uint8Array =>
+      group.encodeScalar(group.reduce(integerOf(w, false) - 2n * sum));
+    assert.deepEqual(
+      combine(
+        sharesWith(2, (f) => ({ ...f, w: turned(f.w) })),
+        1,
+      ),
+      honest,
+    );
   });
 }

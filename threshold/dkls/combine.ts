@@ -7,7 +7,7 @@ import { badParameters, type KeyPublic } from '../keyShare.ts';
 import { decodeFrom, malformed, oneFromEach } from '../received.ts';
 import { groupOf } from '../scheme.ts';
 import { checkDigest, ecdsaSchemeOf } from './context.ts';
-import { isLow, nonceCoordinate, signatureBytes, verifyEcdsa } from './ecdsa.ts';
+import { isLow, nonceCoordinate, nonceOf, signatureBytes, verifyEcdsa } from './ecdsa.ts';
 import { ecdsaShare } from './messages.ts';
 
 /** What a signature is put together from. */
@@ -50,7 +50,7 @@ export function combineEcdsa(opts: CombineOptions): EcdsaSignature {
   checkDigest(digest);
   const { publicKey } = deriveKey(key, opts.path);
   const shares = decodeShares(group, key, opts.shares);
-  const { r, recovery } = jointNonce(group, scheme, shares, opts.own);
+  const r = jointNonce(group, scheme, shares, opts.own);
   // E22: s = sum of w / sum of u, in the lower half; neither is zero.
   const u = shares.reduce((sum, share) => group.reduce(sum + share.u), 0n);
   const w = shares.reduce((sum, share) => group.reduce(sum + share.w), 0n);
@@ -58,16 +58,18 @@ export function combineEcdsa(opts: CombineOptions): EcdsaSignature {
   if (u === 0n || w === 0n) {
     throw failed;
   }
-  const s = group.reduce(w * group.publicInvert(u));
-  const low = isLow(group, s);
+  const sum = group.reduce(w * group.publicInvert(u));
+  const s = isLow(group, sum) ? sum : group.order - sum;
   const signature = new Uint8Array(signatureBytes);
   signature.set(group.encodeScalar(r));
-  signature.set(group.encodeScalar(low ? s : group.order - s), 32);
-  if (!verifyEcdsa(scheme, publicKey, digest, signature)) {
+  signature.set(group.encodeScalar(s), 32);
+  const point = group.decode(publicKey);
+  if (point === undefined || !verifyEcdsa(scheme, publicKey, digest, signature)) {
     throw failed;
   }
-  // The other s belongs to -R, whose y has the other parity.
-  return { signature, recovery: low ? recovery : recovery ^ 1 };
+  // From the signature, not from the shares: who sends its share last can turn s into q - s, which verifies as well.
+  const { recovery } = nonceCoordinate(group, nonceOf(group, point, digest, { r, s }));
+  return { signature, recovery };
 }
 
 /** E20: exactly t shares, all of holders; each decodes strictly to a point and two scalars. */
@@ -87,13 +89,8 @@ function decodeShares(group: Group, key: KeyPublic, given: ReadonlyMap<number, U
   });
 }
 
-/** E21: all signers signed with the same nonce, and it is a point. */
-function jointNonce(
-  group: Group,
-  scheme: string,
-  shares: readonly Share[],
-  own: number | undefined,
-): { readonly r: bigint; readonly recovery: number } {
+/** E21: all signers signed with the same nonce, and it is a point. Gives r. */
+function jointNonce(group: Group, scheme: string, shares: readonly Share[], own: number | undefined): bigint {
   const trusted = shares.find(({ party }) => party === own);
   const wanted = trusted ?? shares[0];
   const others = shares.filter(({ nonce }) => wanted === undefined || !equalBytes(nonce, wanted.nonce));
@@ -106,5 +103,5 @@ function jointNonce(
   if (point === undefined || others.length > 0) {
     throw new SymbolonError('threshold/bad-signature', { scheme });
   }
-  return nonceCoordinate(group, point);
+  return nonceCoordinate(group, point).r;
 }

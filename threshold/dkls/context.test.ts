@@ -34,6 +34,11 @@ for (const scheme of ecdsaSchemes) {
       assert.throws(() => begin({ signers: wrong, pairings: setting.pairings(1, wrong) }), refused);
     }
     assert.throws(() => begin({ pairings: setting.pairings(1, [2]) }), refused);
+    // The id that the signers compare (E8) must be that of the secret: else the honest peer of a mix-up would be poisoned.
+    const [mine, theirs] = [2, 3].map((peer) => setting.pairings(1, [peer]).get(peer));
+    assert.ok(mine !== undefined && theirs !== undefined);
+    const mixed = setting.pairings(1, signers).set(2, { id: mine.id, secret: theirs.secret });
+    assert.throws(() => begin({ pairings: mixed }), refused);
     assert.throws(() => begin({ session: new Uint8Array(31) }), refused);
     assert.throws(() => begin({ digest: new Uint8Array(33) }), refused);
     assert.throws(() => begin({ path: [2 ** 31] }), refused);

@@ -89,6 +89,23 @@ export function verifyEcdsa(
     : verifyInGroup(groupOf(scheme), publicKey, digest, signature);
 }
 
+/**
+ * FIPS 186-5 section 6.4.2: R as a signature under a key has it, u1 * G + u2 * pk. r and s are 1 to q - 1. Its x is r modulo q
+ * where the signature holds.
+ */
+export function nonceOf(
+  group: Group,
+  key: Element,
+  digest: Uint8Array,
+  { r, s }: { readonly r: bigint; readonly s: bigint },
+): Element {
+  const inverse = group.publicInvert(s);
+  return group.publicSum([
+    [group.generator, group.reduce(digestScalar(group, digest) * inverse)],
+    [key, group.reduce(r * inverse)],
+  ]);
+}
+
 function verifyInGroup(
   group: Group,
   publicKey: Uint8Array,
@@ -101,10 +118,6 @@ function verifyInGroup(
   if (key === undefined || r === undefined || s === undefined || r === 0n || s === 0n || !isLow(group, s)) {
     return false;
   }
-  const inverse = group.publicInvert(s);
-  const point = group.publicSum([
-    [group.generator, group.reduce(digestScalar(group, digest) * inverse)],
-    [key, group.reduce(r * inverse)],
-  ]);
+  const point = nonceOf(group, key, digest, { r, s });
   return !group.isIdentity(point) && group.reduce(integerOf(group.encode(point).subarray(1), false)) === r;
 }

@@ -6,7 +6,7 @@ import { groupOf } from '../scheme.ts';
 import { checkDigest, checkSession, checkSigners, deltaOf, ecdsaSchemeOf } from './context.ts';
 import { signatureShare } from './lastStep.ts';
 import { holdPresignature, takePresignature, wipePresignature } from './presignature.ts';
-import { SteppedRun } from './steppedRun.ts';
+import { SteppedRun } from '../steppedRun.ts';
 
 /**
  * A run of one step, whose broadcast is the signature share. The nonce of the presignature is moved by a hash that nobody

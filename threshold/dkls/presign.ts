@@ -2,6 +2,7 @@
  * The runs that multiply: a presignature, and a whole signature. Both take the same three rounds; a whole signature goes
  * on to the last step at once, a presignature keeps what it needs for it.
  */
+import { equalBytes } from '../../wire/ids.ts';
 import { deriveKey } from '../derive.ts';
 import type { Group, Random } from '../group/group.ts';
 import { badParameters, secretOf } from '../keyShare.ts';
@@ -15,7 +16,7 @@ import { round1, type AfterRound1, type OpenPairing, type SignerSecrets } from '
 import { round2, type AfterRound2 } from './round2.ts';
 import { round3, type Presigned } from './round3.ts';
 import { Secrets } from './secrets.ts';
-import { SteppedRun } from './steppedRun.ts';
+import { SteppedRun } from '../steppedRun.ts';
 
 const nobody: ReadonlyMap<number, Uint8Array> = new Map();
 
@@ -83,11 +84,15 @@ function copied(plan: MultiplyingPlan, context: EcdsaContext, secrets: Secrets):
     const pairings = new Map<number, OpenPairing>();
     for (const party of context.others) {
       const lent = plan.pairings.get(party);
-      // E1: one pairing with each other signer.
+      // E1: one pairing with each other signer, and the id that E8 compares is that of its secret.
       if (lent === undefined) {
         throw badParameters('no pairing with a signer');
       }
-      pairings.set(party, { id: lent.id.slice(), keys: secrets.hold(openPairing(lent.secret)) });
+      const keys = secrets.hold(openPairing(lent.secret));
+      if (!equalBytes(keys.id, lent.id)) {
+        throw badParameters('the secret is of another pairing');
+      }
+      pairings.set(party, { id: lent.id.slice(), keys });
     }
     return { share, pairings };
   } catch (error) {

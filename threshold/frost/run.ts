@@ -1,6 +1,6 @@
 /** FROST signing as a run of two steps: commitments, then signature shares. */
 import { SymbolonError } from '../../wire/errors/index.ts';
-import { SteppedRun } from '../dkls/steppedRun.ts';
+import { SteppedRun } from '../steppedRun.ts';
 import type { Random } from '../group/group.ts';
 import { badParameters, wipeKeyShare } from '../keyShare.ts';
 import type { PlanOf } from '../plan.ts';

@@ -3,7 +3,7 @@
  * of zero. See SPEC.md for the messages and every check.
  */
 import { SymbolonError } from '../../wire/errors/index.ts';
-import { SteppedRun } from '../dkls/steppedRun.ts';
+import { SteppedRun } from '../steppedRun.ts';
 import type { Random } from '../group/group.ts';
 import type { OneUse } from '../oneUse.ts';
 import type { PlanOf } from '../plan.ts';

@@ -31,7 +31,6 @@ export function repairRun(plan: RepairPlan, random: Random): Run {
   const party = repairParty(plan);
   const { helpers, lost } = party;
   return stagedRun({
-    what: 'share repair',
     rounds: 3,
     sendsPairwise: (round, from, to) =>
       helpers.includes(from) &&

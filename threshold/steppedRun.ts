@@ -1,13 +1,13 @@
-/** The order of steps, kept for every ECDSA protocol: each step once, in order, and nothing after a step that threw. */
-import { SymbolonError } from '../../wire/errors/index.ts';
-import { oneFromEach } from '../received.ts';
-import type { Run, RoundInput, RoundOutput, RunResult } from '../run.ts';
+/** The order of steps, kept for every protocol: each step once, in order, and nothing after a step that threw. */
+import { SymbolonError } from '../wire/errors/index.ts';
+import { oneFromEach } from './received.ts';
+import type { Run, RoundInput, RoundOutput, RunResult } from './run.ts';
 
 /** A protocol as its steps; {@link SteppedRun} sees to their order. */
 export interface Steps {
   readonly steps: readonly ((input: RoundInput) => RoundOutput)[];
-  /** Whether the broadcast of a round comes with messages to each other party alone. */
-  readonly pairwise: (round: number) => boolean;
+  /** Whether the broadcast of a round comes with a message from one party to another one alone. */
+  readonly pairwise: (round: number, from: number, to: number) => boolean;
   /** What came out; called once, after the last step. */
   readonly result: () => RunResult;
   /** Overwrites every secret; called at any time and more than once. */
@@ -29,7 +29,7 @@ export class SteppedRun implements Run {
   }
 
   sendsPairwise(round: number, from: number, to: number): boolean {
-    return from !== to && this.#protocol.pairwise(round);
+    return from !== to && this.#protocol.pairwise(round, from, to);
   }
 
   step(round: number, input: RoundInput): RoundOutput {
