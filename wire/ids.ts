@@ -24,12 +24,7 @@ export const purpose = text(64, /^[a-z0-9](?:[a-z0-9./-]{0,62}[a-z0-9])?$/);
 export const label = text(64, /^[^\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+$/u);
 
 /** The signature schemes that the product speaks. */
-export const schemes = [
-  'frost-ed25519',
-  'frost-secp256k1-tr',
-  'dkls23-secp256k1',
-  'dkls23-p256',
-] as const;
+export const schemes = ['frost-ed25519', 'frost-secp256k1-tr', 'dkls23-secp256k1', 'dkls23-p256'] as const;
 /**
  * A signature scheme: FROST(Ed25519, SHA-512) of RFC 9591, FROST for BIP340 signatures over secp256k1, or threshold ECDSA
  * (DKLs23) over secp256k1 or P-256.

@@ -19,11 +19,7 @@ export const evidenceAnswer = message(
 );
 
 /** Answer of `POST /v1/presignatures`, body {@link presignatureAsk}: ids of the presignatures that the node holds. */
-export const presignatureList = message(
-  'presignature-list',
-  8_192,
-  record({ ids: list(hash32, 64) }),
-);
+export const presignatureList = message('presignature-list', 8_192, record({ ids: list(hash32, 64) }));
 /** Body of `POST /v1/presignatures`: a key and a set of signers, sorted by name. */
 export const presignatureAsk = message(
   'presignature-ask',
