@@ -107,7 +107,7 @@ for (const scheme of schemes) {
     const all = runs();
     driveRuns(all, () => {
       for (const run of all.values()) {
-        assert.equal(JSON.stringify(run), '{"rounds":3}');
+        assert.equal(JSON.stringify(run), '{}');
         assert.doesNotMatch(inspect(run, { depth: 9, showHidden: true }), /Uint8Array|bigint|\d{5}/);
       }
     });

@@ -91,6 +91,14 @@ for (const scheme of frostSchemes) {
     }
   });
 
+  test(`${scheme}: check 15: nothing is pairwise in signing: what is sent to one signer alone is refused`, () => {
+    const run = begin(1, [1, 2]);
+    run.step(1, nothing);
+    const broadcasts = new Map([[2, begin(2, [1, 2]).step(1, nothing).broadcast]]);
+    const pairwise = new Map([[2, new Uint8Array(32)]]);
+    assert.throws(() => run.step(2, { broadcasts, pairwise }), refusedWith('threshold/unexpected-party', 2));
+  });
+
   test(`${scheme}: check 15: plans without the own index, with a stranger, not rising or below the threshold are refused`, () => {
     for (const signers of [[2, 3], [1], [], [2, 1], [1, 1, 2], [1, 5], [0, 1], [1, 2.5]]) {
       assert.throws(() => begin(1, signers), refusedWith('threshold/bad-parameters'));

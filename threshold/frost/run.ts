@@ -5,7 +5,7 @@ import type { Random } from '../group/group.ts';
 import { badParameters, wipeKeyShare } from '../keyShare.ts';
 import type { PlanOf } from '../plan.ts';
 import { oneFromEach } from '../received.ts';
-import type { Run, RoundOutput } from '../run.ts';
+import type { Run, RoundInput, RoundOutput } from '../run.ts';
 import { frostCommitment } from './messages.ts';
 import { commit } from './round1.ts';
 import { signShare } from './round2.ts';
@@ -36,12 +36,13 @@ export function frostSignRun(plan: PlanOf<'frost-sign'>, random: Random): Run {
     first = commit({ share, random });
     return broadcastOnly(first.commitment.slice());
   };
-  const step2 = (broadcasts: ReadonlyMap<number, Uint8Array>): RoundOutput => {
+  const step2 = ({ broadcasts, pairwise }: RoundInput): RoundOutput => {
     if (first === undefined) {
       throw new SymbolonError('threshold/state-used', { what: 'nonces' });
     }
     // The set was agreed before the run: a relay can neither leave a signer out nor put one in (T36).
     const others = signers.filter((party) => party !== share.index);
+    oneFromEach([], pairwise, frostCommitment.name);
     const commitments = new Map([
       ...oneFromEach(others, broadcasts, frostCommitment.name),
       [share.index, first.commitment] as const,
@@ -51,7 +52,7 @@ export function frostSignRun(plan: PlanOf<'frost-sign'>, random: Random): Run {
     return broadcastOnly(made);
   };
   return new SteppedRun({
-    steps: [step1, ({ broadcasts }) => step2(broadcasts)],
+    steps: [step1, step2],
     pairwise: () => false,
     result: () => ({ kind: 'nothing' }),
     wipe: () => {
