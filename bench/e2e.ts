@@ -5,8 +5,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { portsFrom } from '../cli/cluster/layout.ts';
 import { ApiClient, makeSignedRequest, readSeedFile, type RequestContent } from '../coordinator/index.ts';
 import { fromHex, type Scheme } from '../wire/ids.ts';
 import type { Payload } from '../wire/messages/request.ts';
@@ -79,7 +81,7 @@ async function measureCluster(folder: string): Promise<BenchRow[]> {
   const api = apiOf(folder);
   const seed = await readSeedFile(join(folder, 'clients/operator.key'));
   const head = { cluster: fromHex(facts.cluster) ?? new Uint8Array(), client: 'operator' };
-  const request = (content: RequestContent): Uint8Array => makeSignedRequest(head, content, seed.slice());
+  const signed = (content: RequestContent): Uint8Array => makeSignedRequest(head, content, seed.slice());
   const keyFor = async (scheme: Scheme): Promise<string> => {
     const known = (await api.keys()).find((key) => key.scheme === scheme && key.purpose === purpose);
     if (known !== undefined) {
@@ -87,7 +89,7 @@ async function measureCluster(folder: string): Promise<BenchRow[]> {
     }
     const nodes = facts.nodes.map(({ name }) => name);
     const content = { scheme, threshold: facts.threshold, nodes, purpose, label: `bench ${scheme}` };
-    const { key } = await api.createKey(request({ action: 'key.create', ...content }));
+    const { key } = await api.createKey(signed({ action: 'key.create', ...content }));
     if (key === undefined) {
       throw new Error('the key was not created in time');
     }
@@ -100,7 +102,7 @@ async function measureCluster(folder: string): Promise<BenchRow[]> {
       const once = async (): Promise<Sample> => {
         const from = performance.now();
         const body = await api.sign(
-          request({
+          signed({
             action: 'sign',
             key,
             purpose,
@@ -118,6 +120,7 @@ async function measureCluster(folder: string): Promise<BenchRow[]> {
       }
       if (scheme === 'dkls23-secp256k1') {
         rows.push(rowOf('e2e.ecdsa.online.p50', await withPresignatures(once)));
+        rows.push(...(await healthUnderLoad(once, facts)));
       }
     }
   } finally {
@@ -172,6 +175,47 @@ async function withPresignatures(once: () => Promise<Sample>): Promise<number[]>
   }
   return samples;
 }
+/** How long nodes take to answer `/v1/health` while 16 signatures are in flight: 20 questions a second to each. */
+async function healthUnderLoad(once: () => Promise<Sample>, { port, nodes }: Facts): Promise<BenchRow[]> {
+  // Where it listens is in the manifest of a real cluster; here it is development evidence, and health is public.
+  const agent = new Agent({
+    keepAlive: true,
+    rejectUnauthorized: false,
+    checkServerIdentity: () => undefined,
+  });
+  const samples: number[] = [];
+  let loaded = true;
+  const signing = load('health', once, 16).finally(() => {
+    loaded = false;
+  });
+  const asking = nodes.map(async (_, i) => {
+    while (loaded) {
+      const from = performance.now();
+      await answered(agent, portsFrom(port).proxy(i + 1));
+      samples.push(performance.now() - from);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  });
+  await Promise.all([signing, ...asking]);
+  agent.destroy();
+  const sorted = samples.toSorted((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN;
+  return [
+    rowOf('e2e.health.16inflight.p50', samples),
+    summarise('e2e.health.16inflight.p99', [at(0.99)], 'ms'),
+  ];
+}
+
+function answered(agent: Agent, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const call = request({ agent, host: '127.0.0.1', port, path: '/v1/health' }, (response) => {
+      response.resume().once('end', resolve);
+    });
+    call.once('error', reject);
+    call.end();
+  });
+}
+
 /** Presignatures that the coordinator keeps for a key unless told. */
 const pooled = 4;
 

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -67,8 +68,15 @@ async function withCopy(
   });
 }
 
-const recordOf = (copy: TestCluster, node: string): string =>
-  join(copy.cluster.paths.node(node).store, 'keys', `${key.id}.1.sealed`);
+/** The sealed record of the key: its name holds the session that made it, which is the same on all nodes. */
+function recordOf(copy: TestCluster, node: string): string {
+  const folder = join(copy.cluster.paths.node(node).store, 'keys');
+  const found = readdirSync(folder).filter(
+    (file) => file.startsWith(`${key.id}.1.`) && file.endsWith('.sealed'),
+  );
+  assert.equal(found.length, 1);
+  return join(folder, found[0] ?? '');
+}
 
 test('T28: given a sealed record of another node, then it is refused by name and the others sign', async () => {
   await withCopy(
