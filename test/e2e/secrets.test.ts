@@ -16,7 +16,8 @@ import { after, before, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyView } from '../../cli/api.ts';
 import { connectHsm, openRecord } from '../../hsm/index.ts';
-import { fromHex } from '../../wire/ids.ts';
+import { fromHex, type Scheme } from '../../wire/ids.ts';
+import type { Payload } from '../../wire/messages/request.ts';
 import { TestCluster } from './testCluster.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'symbolon-e2e-'));
@@ -31,6 +32,7 @@ before(async () => {
   for (const [scheme, purpose] of [
     ['frost-ed25519', 'dev/solana'],
     ['frost-secp256k1-tr', 'dev/bitcoin'],
+    ['dkls23-secp256k1', 'dev/evm'],
   ] as const) {
     const nodes = running.cluster.facts.nodes.map(({ name }) => name);
     const { key } = await running.api.createKey({ scheme, purpose, label: purpose, threshold: 2, nodes });
@@ -38,12 +40,7 @@ before(async () => {
   }
   for (const key of keys) {
     for (let i = 0; i < 4; i += 1) {
-      await running.api.sign(
-        key,
-        key.scheme === 'frost-ed25519'
-          ? { kind: 'message', message: new Uint8Array(100).fill(i) }
-          : { kind: 'bip341-key-spend', digest: new Uint8Array(32).fill(i) },
-      );
+      await running.api.sign(key, payloadFor(key.scheme, i));
     }
   }
   await collectNeedles();
@@ -53,6 +50,17 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+function payloadFor(scheme: Scheme, i: number): Payload {
+  switch (scheme) {
+    case 'frost-ed25519':
+      return { kind: 'message', message: new Uint8Array(100).fill(i) };
+    case 'frost-secp256k1-tr':
+      return { kind: 'bip341-key-spend', digest: new Uint8Array(32).fill(i) };
+    default:
+      return { kind: 'ecdsa-keccak256', message: new Uint8Array(100).fill(i) };
+  }
+}
+
 /** Unseals every share with the token of its node, and reads PINs and seeds. */
 async function collectNeedles(): Promise<void> {
   const { facts, paths } = running.cluster;
@@ -61,7 +69,12 @@ async function collectNeedles(): Promise<void> {
     const link = await connectHsm({ socket: join(paths.node(name).hsm, 'hsm.sock'), timeoutMs: 5_000 });
     try {
       for (const key of keys) {
-        const record = readFileSync(join(paths.node(name).store, 'keys', `${key.id}.1.sealed`));
+        // The name holds the session that made the key as well.
+        const records = join(paths.node(name).store, 'keys');
+        const [file = ''] = readdirSync(records).filter((one) =>
+          new RegExp(`^${key.id}\\.1\\..*sealed$`).test(one),
+        );
+        const record = readFileSync(join(records, file));
         const { secret } = await openRecord(link, new Uint8Array(record), {
           cluster,
           node: name,
@@ -104,7 +117,8 @@ const foundIn = (haystack: Buffer, wanted = needles): string[] =>
   wanted.filter(({ forms }) => forms.some((form) => haystack.includes(form))).map(({ name }) => name);
 
 test('the search finds what it looks for', () => {
-  assert.equal(needles.length, 3 * 3 + 3);
+  // Of three nodes a share of each key and a PIN, two client keys, and the governance key.
+  assert.equal(needles.length, 3 * (keys.length + 1) + 3);
   for (const { name, forms } of needles) {
     for (const form of forms) {
       assert.ok(foundIn(Buffer.concat([Buffer.from('x'), form, Buffer.from('y')])).includes(name));
