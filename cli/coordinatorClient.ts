@@ -5,7 +5,7 @@ import { readSecret } from './cluster/files.ts';
 import { portsFrom } from './cluster/layout.ts';
 
 /** Longest accepted answer in bytes. */
-const maxAnswer = 4_194_304;
+const maxAnswer = 67_108_864;
 
 /** A call to the coordinator. */
 export interface ApiCall {

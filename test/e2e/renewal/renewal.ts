@@ -13,13 +13,13 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import type { KeyView } from '../../cli/api.ts';
-import { makeRequest } from '../../cli/requests.ts';
-import type { KeyBody } from '../../coordinator/api.ts';
-import { isSymbolonError } from '../../wire/errors/index.ts';
-import { buildKiller, killAt, wasKilled, withKiller, type Killer } from './killer/killer.ts';
-import { allReady, withRelay } from './relay.ts';
-import { TestCluster } from './testCluster.ts';
+import type { KeyView } from '../../../cli/api.ts';
+import { makeRequest } from '../../../cli/requests.ts';
+import type { KeyBody } from '../../../coordinator/api.ts';
+import { isSymbolonError } from '../../../wire/errors/index.ts';
+import { buildKiller, killAt, wasKilled, withKiller, type Killer } from '../killer/killer.ts';
+import { allReady, withRelay } from '../relay.ts';
+import { TestCluster } from '../testCluster.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'symbolon-e2e-'));
 const killers = new Map<string, Killer>();
@@ -31,33 +31,6 @@ const killerOf = (node: string): Killer => {
   assert.ok(killer !== undefined);
   return killer;
 };
-
-before(async () => {
-  running = await TestCluster.make(folder);
-  const library = buildKiller(folder);
-  const { paths } = running.cluster;
-  await running.start((specs) => {
-    const killer = {
-      library,
-      folder: paths.node(specs.node).store,
-      plan: join(folder, `${specs.node}.plan`),
-    };
-    killers.set(specs.node, killer);
-    return withKiller(specs, killer);
-  });
-  const made = await running.api.createKey({
-    scheme: 'dkls23-secp256k1',
-    threshold: 2,
-    nodes: ['node-1', 'node-2'],
-    purpose: 'dev/test',
-    label: 'renewed again and again',
-  });
-  key = made.key;
-});
-after(async () => {
-  await running.end();
-  rmSync(folder, { recursive: true, force: true });
-});
 
 let count = 0;
 /** Signs with all holders, and verifies with another library under the public key that the key was made with. */
@@ -108,36 +81,6 @@ const renew = async (now: KeyView, role: Role): Promise<unknown> =>
     ? running.api.refreshKey(now)
     : running.api.reshareKey(now, { nodes: nextOf(now), threshold: 2, dealers: now.nodes });
 
-for (const role of ['holder', 'leaving', 'staying', 'joining'] as const) {
-  const what = role === 'holder' ? 'a refresh' : 'a reshare';
-  test(`T21: given ${what}, when the ${role} node is killed before each of its writes, then the key still signs after each`, async (t) => {
-    let writes = 0;
-    let through = 0;
-    for (let at = 1; ; at += 1) {
-      const now = await settled();
-      const killer = killerOf(victimOf(now, role));
-      killAt(killer, at);
-      const came = await attempt(() => renew(now, role));
-      const later = await settled();
-      const killed = wasKilled(killer);
-      // One generation further, or none: never something else.
-      assert.ok(later.generation - now.generation <= 1 && later.generation >= now.generation);
-      through += later.generation - now.generation;
-      await mustSign();
-      if (!killed) {
-        assert.ok(came, 'nobody was killed, and it did not come through');
-        break;
-      }
-      writes += 1;
-      assert.ok(at < 100, 'it writes without end');
-    }
-    t.diagnostic(
-      `killed before each of ${writes} writes; ${through} of ${writes + 1} ceremonies came through`,
-    );
-    assert.ok(writes >= 8, `${writes} writes`);
-  });
-}
-
 /** Ends the daemon of a node at once; what runs in its place starts it again. */
 function kill(node: string): void {
   const holder = running.pid(`${node}.daemon`);
@@ -167,8 +110,65 @@ function renewal(now: KeyBody, role: Role): { action: 'key.refresh' | 'key.resha
   return { action: body.action, signed: makeRequest(running.cluster, body, Date.now()).signed };
 }
 
-for (const role of ['holder', 'leaving', 'staying', 'joining'] as const) {
+/**
+ * The tests of one role: killed before each write, and killed in each step.
+ * A file has one role, so that none of them runs for long.
+ */
+export function renewalTests(role: Role): void {
+  before(async () => {
+    running = await TestCluster.make(folder);
+    const library = buildKiller(folder);
+    const { paths } = running.cluster;
+    await running.start((specs) => {
+      const killer = {
+        library,
+        folder: paths.node(specs.node).store,
+        plan: join(folder, `${specs.node}.plan`),
+      };
+      killers.set(specs.node, killer);
+      return withKiller(specs, killer);
+    });
+    const made = await running.api.createKey({
+      scheme: 'dkls23-secp256k1',
+      threshold: 2,
+      nodes: ['node-1', 'node-2'],
+      purpose: 'dev/test',
+      label: 'renewed again and again',
+    });
+    key = made.key;
+  });
+  after(async () => {
+    await running.end();
+    rmSync(folder, { recursive: true, force: true });
+  });
   const what = role === 'holder' ? 'a refresh' : 'a reshare';
+  test(`T21: given ${what}, when the ${role} node is killed before each of its writes, then the key still signs after each`, async (t) => {
+    let writes = 0;
+    let through = 0;
+    for (let at = 1; ; at += 1) {
+      const now = await settled();
+      const killer = killerOf(victimOf(now, role));
+      killAt(killer, at);
+      const came = await attempt(() => renew(now, role));
+      const later = await settled();
+      const killed = wasKilled(killer);
+      // One generation further, or none: never something else.
+      assert.ok(later.generation - now.generation <= 1 && later.generation >= now.generation);
+      through += later.generation - now.generation;
+      await mustSign();
+      if (!killed) {
+        assert.ok(came, 'nobody was killed, and it did not come through');
+        break;
+      }
+      writes += 1;
+      assert.ok(at < 100, 'it writes without end');
+    }
+    t.diagnostic(
+      `killed before each of ${writes} writes; ${through} of ${writes + 1} ceremonies came through`,
+    );
+    assert.ok(writes >= 8, `${writes} writes`);
+  });
+
   test(`T21: given ${what}, when the ${role} node is killed in any of its steps, then the key signs, and the next try succeeds`, async () => {
     let victim = '';
     let step = '';

@@ -1,0 +1,4 @@
+/** Killed before each of its writes and in each step: the node that joins in a reshare. */
+import { renewalTests } from './renewal.ts';
+
+renewalTests('joining');
