@@ -231,7 +231,7 @@ export interface EvidenceBody {
   readonly appraisal: {
     readonly boot: string;
     readonly measurement: string;
-    readonly moduleId: string;
+    readonly machine: string;
     readonly madeAt: number;
     readonly notAfter: number;
     readonly identity: { readonly sign: string; readonly encrypt: string; readonly tls: string };

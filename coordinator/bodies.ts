@@ -67,7 +67,7 @@ export function evidenceBody(
     appraisal: {
       boot: toHex(appraisal.boot),
       measurement: appraisal.measurement,
-      moduleId: appraisal.moduleId,
+      machine: appraisal.machine,
       madeAt: appraisal.madeAt,
       notAfter: appraisal.notAfter,
       identity: { sign: toHex(identity.sign), encrypt: toHex(identity.encrypt), tls: toHex(identity.tls) },

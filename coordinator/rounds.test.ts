@@ -24,7 +24,8 @@ function opening(name: string, fill: number, boot: Uint8Array): NodeCalls {
     notAfter: Number.MAX_SAFE_INTEGER,
     madeAt: 0,
     pcrs: new Map(),
-    moduleId: name,
+    machine: name,
+    tpm: undefined,
   };
   return {
     name,

@@ -34,7 +34,8 @@ const appraisal = (node: string): Appraisal => ({
   notAfter: sampleNow + 20_000,
   madeAt: sampleNow,
   pcrs: new Map(),
-  moduleId: 'i-0',
+  machine: 'i-0',
+  tpm: undefined,
 });
 
 function scene(

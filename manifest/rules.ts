@@ -1,9 +1,9 @@
 /** The rules that every manifest keeps, whoever signed it. Each throws `manifest/rule` with its name and the place. */
 import { SymbolonError } from '../wire/errors/index.ts';
 import type { ManifestRule } from '../wire/errors/manifest.ts';
-import { equalBytes, toHex } from '../wire/ids.ts';
+import { toHex } from '../wire/ids.ts';
 import {
-  imagePcrs,
+  imageRules,
   machinePcrs,
   type Manifest,
   type ManifestNode,
@@ -28,17 +28,41 @@ function distinct(rule: ManifestRule, values: Iterable<readonly [value: string, 
 
 /** Platforms whose PCRs are those of a Nitro enclave. */
 const isEnclave = (platform: Platform): boolean => platform === 'nitro' || platform === 'dev';
-/** PCRs that only one machine can show: role and instance of an enclave, all that are listed elsewhere. */
-const machinePcrsOf = ({ platform, pcrs }: ManifestNode): readonly number[] =>
-  isEnclave(platform) ? machinePcrs.filter((index) => pcrs.has(index)) : [...pcrs.keys()];
+/** What only one machine can show, by name: role and instance of an enclave, instance or attestation key of a TPM. */
+function machineTies({
+  platform,
+  pcrs,
+  instance,
+  attestationKey,
+}: ManifestNode): ReadonlyMap<string, string> {
+  const ties = new Map<string, string>();
+  for (const index of isEnclave(platform) ? machinePcrs : []) {
+    const value = pcrs.get(index);
+    if (value !== undefined) {
+      ties.set(`pcr${index}`, toHex(value));
+    }
+  }
+  if (platform === 'nitro-tpm' && instance !== undefined) {
+    ties.set('instance', instance);
+  }
+  if (platform === 'tpm2' && attestationKey !== undefined) {
+    ties.set('attestationKey', toHex(attestationKey));
+  }
+  return ties;
+}
 
-/** Whether no machine can be both nodes: one of its PCRs would have to have two values. */
-const areApart = (a: ManifestNode, b: ManifestNode): boolean =>
-  a.platform !== b.platform ||
-  machinePcrsOf(a).some((index) => {
-    const [ours, theirs] = [a.pcrs.get(index), b.pcrs.get(index)];
-    return ours !== undefined && theirs !== undefined && !equalBytes(ours, theirs);
-  });
+/** Whether no machine can be both nodes: one of its ties would have to have two values. */
+const areApart = (a: ManifestNode, b: ManifestNode): boolean => {
+  const theirs = machineTies(b);
+  return (
+    a.platform !== b.platform ||
+    [...machineTies(a)].some(([tie, ours]) => theirs.has(tie) && theirs.get(tie) !== ours)
+  );
+};
+
+/** Sizes of registers in bytes: SHA-384 everywhere, a TPM 2.0 may also show its SHA-256 bank. */
+const isPcrOf = (platform: Platform, { length }: Uint8Array): boolean =>
+  length === 48 || (platform === 'tpm2' && length === 32);
 
 const hasZero = (pcrs: ReadonlyMap<number, Uint8Array>): boolean =>
   [...pcrs.values()].some((value) => value.every((byte) => byte === 0));
@@ -102,32 +126,43 @@ function checkNodes({ nodes, measurements, roots }: Manifest): void {
     }
     // Without PCRs of its own any machine with the right image could say it is this node (T01), and where the PCRs of
     // two nodes fit one machine, that machine could hold the shares of both (T09).
-    if (
-      machinePcrsOf(node).length === 0 ||
-      !nodes.every((other) => other === node || areApart(node, other))
-    ) {
+    if (machineTies(node).size === 0 || !nodes.every((other) => other === node || areApart(node, other))) {
       breaks('node-not-distinct', `nodes.${node.name}`);
     }
     if (hasZero(node.pcrs)) {
       breaks('zero-measurement', `nodes.${node.name}`);
     }
+    if (![...node.pcrs.values()].every((value) => isPcrOf(node.platform, value))) {
+      breaks('pcr-size', `nodes.${node.name}`);
+    }
     if (!measurements.some(({ platform }) => platform === node.platform)) {
       breaks('no-measurement', `nodes.${node.name}`);
     }
-    if (!roots.some(({ platform }) => platform === node.platform)) {
+    // A TPM's endorsement chain is checked when its key is enrolled: the manifest then names the key itself.
+    if (node.platform !== 'tpm2' && !roots.some(({ platform }) => platform === node.platform)) {
       breaks('no-root', `nodes.${node.name}`);
     }
   }
 }
 
 function checkMeasurements({ measurements }: Manifest): void {
-  for (const { name, platform, pcrs, notBefore, notAfter } of measurements) {
+  for (const { name, platform, pcrs, events = [], notBefore, notAfter } of measurements) {
     // Zeros are what a debug enclave shows for PCR 0 to 2: never acceptable, listed or not (T04).
     if (hasZero(pcrs)) {
       breaks('zero-measurement', `measurements.${name}`);
     }
-    // An entry without them would accept any image (T01); an appraisal asks for all three, see enclave/evidence/SPEC.md.
-    if (pcrs.size === 0 || (isEnclave(platform) && !imagePcrs.every((index) => pcrs.has(index)))) {
+    const sizes = [...pcrs.values(), ...events.map(({ digest }) => digest)];
+    // One bank of the TPM speaks for an image, not a mixture.
+    if (!sizes.every((one) => isPcrOf(platform, one) && one.length === sizes[0]?.length)) {
+      breaks('pcr-size', `measurements.${name}`);
+    }
+    if (events.some(({ pcr }) => platform !== 'tpm2' || pcrs.has(pcr))) {
+      breaks('event-place', `measurements.${name}`);
+    }
+    // An entry without them would accept any image (T01); an appraisal asks for all, see enclave/evidence/SPEC.md.
+    const listed = new Set([...pcrs.keys(), ...events.map(({ pcr }) => pcr)]);
+    const { all, any } = imageRules[platform];
+    if (!all.every((pcr) => listed.has(pcr)) || (any.length > 0 && !any.some((pcr) => listed.has(pcr)))) {
       breaks('no-measurement', `measurements.${name}`);
     }
     if (notBefore >= notAfter) {

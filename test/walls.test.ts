@@ -17,8 +17,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   manifest: ['wire'],
   hsm: ['wire', 'native', 'enclave/address'],
   'enclave/x509': ['wire'],
-  'enclave/evidence': ['wire', 'enclave/x509'],
-  'enclave/attester': ['wire', 'enclave/x509', 'enclave/evidence'],
+  'enclave/tpm': ['wire'],
+  'enclave/evidence': ['wire', 'enclave/x509', 'enclave/tpm'],
+  'enclave/attester': [
+    'wire',
+    'native',
+    'enclave/x509',
+    'enclave/tpm',
+    'enclave/tpm/device',
+    'enclave/evidence',
+  ],
   'enclave/address': ['wire'],
   'enclave/channel': ['wire', 'enclave/x509', 'enclave/address'],
   'enclave/parent': ['wire', 'native', 'enclave/address'],
@@ -52,7 +60,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   demo: ['wire', 'coordinator'],
 };
 /** Rooms without I/O: of Node they import node:crypto and nothing else. */
-const pure = ['wire', 'threshold', 'manifest', 'enclave/x509', 'enclave/evidence'];
+const pure = ['wire', 'threshold', 'manifest', 'enclave/x509', 'enclave/tpm', 'enclave/evidence'];
 /** npm packages that a room may import beside Node's own modules. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   threshold: ['@noble/curves', '@noble/hashes'],

@@ -11,8 +11,12 @@ export const maxName = 32;
 export const maxSignMessage = 65_536;
 /** Longest client-signed request in bytes: the message and its frame. */
 export const maxRequest = maxSignMessage + 2_048;
-/** Longest attestation evidence in bytes (the longest genuine Nitro document seen has 7,539). */
-export const maxEvidence = 20_480;
+/** Longest attestation document of AWS in bytes (the longest genuine one seen has 7,539). */
+export const maxNitroDocument = 20_480;
+/** Longest event log of a TPM's boot in bytes (the longest genuine one seen has 49,088). */
+export const maxEventLog = 65_536;
+/** Longest evidence of any platform in bytes: that of a TPM carries the event log where it is asked for over a channel. */
+export const maxEvidence = maxEventLog + 16_384;
 /** Longest signed manifest in bytes. */
 export const maxManifest = 262_144;
 /** Longest payload of one round message in bytes, before its envelope. */

@@ -74,8 +74,8 @@ function verify(args: Arguments, io: Io): 0 | 1 {
     );
     return exitCodes.refused;
   }
-  const { document } = verdict;
-  const pcrs = [...document.pcrs].sort(([a], [b]) => a - b);
+  const { statement } = verdict;
+  const pcrs = [...statement.pcrs].sort(([a], [b]) => a - b);
   const notChecked = [
     ...(question.nonce === 'any' ? ['nonce'] : []),
     ...(question.pcrs === 'any' ? ['measurement'] : []),
@@ -86,16 +86,16 @@ function verify(args: Arguments, io: Io): 0 | 1 {
     json,
     {
       ok: true,
-      moduleId: document.moduleId,
-      madeAt: document.timestamp,
-      notAfter: document.notAfter,
+      machine: statement.machine,
+      madeAt: statement.madeAt,
+      notAfter: statement.notAfter,
       pcrs: Object.fromEntries(pcrs.map(([pcr, value]) => [pcr, toHex(value)])),
-      nonce: document.nonce === undefined ? null : toHex(document.nonce),
+      nonce: statement.nonce === undefined ? null : toHex(statement.nonce),
       notChecked,
     },
     [
-      `${io.style.good('accepted')}  ${document.moduleId}`,
-      `made at   ${utc(document.timestamp)}, valid until ${utc(document.notAfter)}`,
+      `${io.style.good('accepted')}  ${statement.machine}`,
+      `made at   ${utc(statement.madeAt)}, valid until ${utc(statement.notAfter)}`,
       ...(notChecked.length === 0 ? [] : [io.style.warn(`not checked: ${notChecked.join(', ')}`)]),
       ...pcrs
         .filter(([, value]) => value.some((byte) => byte !== 0))

@@ -7,8 +7,8 @@ import { generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:cry
 import { encodeCbor, type CborInput } from '../../wire/cbor.ts';
 import { SymbolonError } from '../../wire/errors/index.ts';
 import { toHex } from '../../wire/ids.ts';
-import { signedPart, writeCoseSign1 } from '../evidence/cose.ts';
-import { maxBound } from '../evidence/nitro.ts';
+import { signedPart, writeCoseSign1 } from '../evidence/nitro/cose.ts';
+import { maxBound } from '../evidence/nitro/payload.ts';
 import { pcrBytes } from '../evidence/pcrs.ts';
 import { makeCertificate } from '../x509/certificate.ts';
 import { readCertificate } from '../x509/parse.ts';

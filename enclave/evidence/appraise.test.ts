@@ -18,7 +18,7 @@ import { maxEvidenceSkewMs } from '../../wire/limits.ts';
 import type { Manifest, Platform } from '../../wire/messages/manifest.ts';
 import { claimsBytes, identityBytes, type Claims, type Identity } from '../../wire/messages/session.ts';
 import { appraise, appraiseDocument, type AppraisalResult, type DocumentQuestion } from './appraise.ts';
-import { makeAuthorityCache } from './cache.ts';
+import { makeAuthorityCache } from './nitro/cache.ts';
 import type { Expected } from './claims.ts';
 import { instancePcr, rolePcr } from './pcrs.ts';
 import { policyFor, type AppraisalPolicy } from './policy.ts';
@@ -127,7 +127,7 @@ test('given good evidence, the appraisal says who, what, under which rule, until
   assert.deepEqual(appraisal.identity, identity);
   assert.deepEqual(appraisal.boot, claims.boot);
   assert.equal(appraisal.measurement, 'image-1');
-  assert.equal(appraisal.moduleId, moduleId);
+  assert.equal(appraisal.machine, moduleId);
   assert.equal(appraisal.madeAt, madeAt);
   // The leaf ends before the measurement's window does.
   assert.equal(appraisal.notAfter, madeAt + 3 * 3_600_000);
@@ -387,13 +387,12 @@ describe('platforms', () => {
   test('evidence of another platform than the manifest names', () => {
     refused({ platform: 'dev' }, 'evidence/wrong-platform', { wanted: 'nitro', got: 'dev' });
   });
-  test('T05: platforms that this build does not appraise are refused by name', () => {
+  test('T05: evidence of a platform that the manifest does not name for the node is refused by name', () => {
     for (const platform of ['nitro-tpm', 'tpm2'] as const) {
-      refused({ platform }, 'evidence/platform-unsupported', { platform });
+      refused({ platform }, 'evidence/wrong-platform', { wanted: 'nitro', got: platform });
       assertRefuses(
         () => policyFor(manifestWith(root, { nodes: [{ ...devNode, platform }] }), 'node-a'),
-        'evidence/platform-unsupported',
-        { platform },
+        'evidence/no-policy',
       );
     }
   });

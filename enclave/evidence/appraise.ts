@@ -5,15 +5,18 @@
 import { isSymbolonError, SymbolonError, type CodeOf } from '../../wire/errors/index.ts';
 import type { Platform } from '../../wire/messages/manifest.ts';
 import type { Identity } from '../../wire/messages/session.ts';
-import type { AuthorityCache } from './cache.ts';
 import { checkClaims, checkNonce, readClaims, type Expected } from './claims.ts';
-import { verifyNitroDocument, type VerifiedDocument } from './document.ts';
+import type { AuthorityCache } from './nitro/cache.ts';
+import { nitroStatement } from './nitro/statement.ts';
+import { tpm2Statement } from './tpm2/statement.ts';
+import type { Statement, TpmClock } from './statement.ts';
 import {
   checkAge,
   checkPolicy,
   firstDifference,
   isComplete,
   refuseDebug,
+  refuseUnmeasured,
   refuseZeros,
   type AppraisalPolicy,
 } from './policy.ts';
@@ -22,7 +25,7 @@ import {
 export interface Evidence {
   /** What the sender says it is; the document is what counts. */
   readonly platform: Platform;
-  /** The attestation document, at most `maxEvidence` bytes. */
+  /** A Nitro document, or the quote of a TPM with what belongs to it; at most `maxEvidence` bytes. */
   readonly document: Uint8Array;
 }
 
@@ -39,10 +42,12 @@ export interface Appraisal {
   readonly notAfter: number;
   /** Unix milliseconds by the attester's clock. */
   readonly madeAt: number;
-  /** All registers that the document shows, 48 bytes each. */
+  /** All registers that the evidence shows, 48 bytes each; 32 where it shows the SHA-256 bank of a TPM. */
   readonly pcrs: ReadonlyMap<number, Uint8Array>;
-  /** Instance and enclave, as the platform names them. */
-  readonly moduleId: string;
+  /** The machine as the platform names it: instance and enclave, or the Name of a TPM's attestation key in hexadecimal. */
+  readonly machine: string;
+  /** Reset counters of a TPM; `undefined` on other platforms. */
+  readonly tpm: TpmClock | undefined;
 }
 
 /** A refusal of evidence: one of a closed set of codes, with all facts for the operator. */
@@ -82,30 +87,49 @@ function appraiseOrThrow(
 ): Appraisal {
   const { now, expected } = options;
   checkQuestion(evidence, policy, expected);
-  const document = verifyNitroDocument(evidence.document, { ...options, roots: policy.roots });
-  const { claims, identity } = readClaims(document);
+  const statement = verifyStatement(evidence, { ...options, roots: policy.roots });
+  const { claims, identity } = readClaims(statement);
   checkClaims(claims, expected);
-  checkNonce(document.nonce, expected.nonce);
-  checkAge({ document, now }, policy.maxAgeMs);
-  const measurement = checkPolicy(policy, { document, now });
+  checkNonce(statement.nonce, expected.nonce);
+  checkAge({ statement, now }, policy.maxAgeMs);
+  const image = checkPolicy(policy, { statement, now });
   return {
     node: policy.node,
     platform: policy.platform,
     boot: claims.boot,
     identity,
-    measurement: measurement.name,
-    notAfter: Math.min(document.notAfter, measurement.notAfter),
-    madeAt: document.timestamp,
-    pcrs: document.pcrs,
-    moduleId: document.moduleId,
+    measurement: image.name,
+    notAfter: Math.min(statement.notAfter, image.notAfter),
+    madeAt: statement.madeAt,
+    pcrs: statement.pcrs,
+    machine: statement.machine,
+    tpm: statement.tpm,
   };
+}
+
+/** What evidence is verified against before anybody asks whose it is. */
+interface Verification {
+  /** SHA-256 of the DER of each accepted root, 32 bytes. */
+  readonly roots: readonly Uint8Array[];
+  /** Unix milliseconds. */
+  readonly now: number;
+  readonly cache?: AuthorityCache;
+}
+
+/** Form, chain and signature, by platform. */
+function verifyStatement({ platform, document }: Evidence, verification: Verification): Statement {
+  switch (platform) {
+    case 'nitro':
+    case 'nitro-tpm':
+    case 'dev':
+      return nitroStatement(platform, document, verification);
+    case 'tpm2':
+      return tpm2Statement(document);
+  }
 }
 
 /** Platform and question must fit the policy before a byte of the document is read. */
 function checkQuestion(evidence: Evidence, policy: AppraisalPolicy, expected: Expected): void {
-  if (evidence.platform === 'nitro-tpm' || evidence.platform === 'tpm2') {
-    throw new SymbolonError('evidence/platform-unsupported', { platform: evidence.platform });
-  }
   const { node } = policy;
   if (!isComplete(policy)) {
     throw new SymbolonError('evidence/no-policy', {
@@ -148,7 +172,7 @@ export interface DocumentQuestion {
   readonly now: number;
   /** The expected nonce in bytes, or `any` to look only. */
   readonly nonce: Uint8Array | 'any';
-  /** Expected registers, 48 bytes each, at least one; or `any` to look only. */
+  /** Expected registers, 48 bytes each (of a TPM 2.0 also 32), at least one; or `any` to look only. */
   readonly pcrs: ReadonlyMap<number, Uint8Array> | 'any';
   readonly debug: 'refuse' | 'allow';
   readonly cache?: AuthorityCache;
@@ -156,7 +180,7 @@ export interface DocumentQuestion {
 
 /** Verdict over a document by itself. */
 export type DocumentResult =
-  | { readonly ok: true; readonly document: VerifiedDocument }
+  | { readonly ok: true; readonly statement: Statement }
   | { readonly ok: false; readonly refusal: EvidenceRefusal };
 
 /**
@@ -165,31 +189,29 @@ export type DocumentResult =
  */
 export function appraiseDocument(bytes: Uint8Array, question: DocumentQuestion): DocumentResult {
   try {
-    return { ok: true, document: verifyAsked(bytes, question) };
+    return { ok: true, statement: verifyAsked(bytes, question) };
   } catch (error) {
     return refused(error);
   }
 }
 
-function verifyAsked(bytes: Uint8Array, question: DocumentQuestion): VerifiedDocument {
+function verifyAsked(document: Uint8Array, question: DocumentQuestion): Statement {
   const { platform, nonce, pcrs, debug } = question;
-  if (platform === 'nitro-tpm' || platform === 'tpm2') {
-    throw new SymbolonError('evidence/platform-unsupported', { platform });
-  }
   if (pcrs !== 'any' && pcrs.size === 0) {
     throw new SymbolonError('evidence/no-policy', { node: '-', reason: 'no PCR is expected' });
   }
   if (pcrs !== 'any' && debug === 'refuse') {
     refuseZeros('expected PCRs', pcrs);
   }
-  const document = verifyNitroDocument(bytes, question);
+  const statement = verifyStatement({ platform, document }, question);
   if (nonce !== 'any') {
-    checkNonce(document.nonce, nonce);
+    checkNonce(statement.nonce, nonce);
   }
   if (debug === 'refuse') {
-    refuseDebug(document);
+    const refuse = platform === 'nitro' || platform === 'dev' ? refuseDebug : refuseUnmeasured;
+    refuse(statement);
   }
-  const difference = pcrs === 'any' ? undefined : firstDifference(pcrs, document.pcrs);
+  const difference = pcrs === 'any' ? undefined : firstDifference(pcrs, statement.pcrs);
   if (difference !== undefined) {
     throw new SymbolonError('evidence/measurement-mismatch', {
       node: '-',
@@ -197,7 +219,7 @@ function verifyAsked(bytes: Uint8Array, question: DocumentQuestion): VerifiedDoc
       ...difference,
     });
   }
-  return document;
+  return statement;
 }
 
 /** Only refusals of this boundary are verdicts; anything else is a defect and is thrown on. */

@@ -5,7 +5,7 @@
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
 import { equalBytes, toHex } from '../../wire/ids.ts';
 import { claimsBytes, identityBytes, type Claims, type Identity } from '../../wire/messages/session.ts';
-import type { NitroPayload } from './nitro.ts';
+import type { Statement } from './statement.ts';
 
 /** What the verifier of evidence asks for. All of it is compared; there is no value that means "any" (T01). */
 export interface Expected {
@@ -31,7 +31,7 @@ export interface BoundClaims {
  * Reads what a verified document binds.
  * @throws SymbolonError `evidence/bad-claims`.
  */
-export function readClaims(document: Pick<NitroPayload, 'publicKey' | 'userData'>): BoundClaims {
+export function readClaims(document: Pick<Statement, 'publicKey' | 'userData'>): BoundClaims {
   return {
     identity: decodeField('public_key', document.publicKey, identityBytes.decode),
     claims: decodeField('user_data', document.userData, claimsBytes.decode),

@@ -10,8 +10,8 @@ import { test } from 'node:test';
 import { repoRoot } from '../../test/repoRoot.ts';
 import { fromHex } from '../../wire/ids.ts';
 import { appraiseDocument, type DocumentQuestion } from './appraise.ts';
-import { makeAuthorityCache } from './cache.ts';
-import { unsafeReadDocument } from './document.ts';
+import { makeAuthorityCache } from './nitro/cache.ts';
+import { unsafeReadDocument } from './nitro/document.ts';
 import { instancePcr } from './pcrs.ts';
 
 const data = process.env['SYMBOLON_DATA'] ?? join(repoRoot, '../shared/data');
@@ -54,8 +54,8 @@ test('every genuine document gets its verdict at its own time, in less than 20 m
     durations.push(performance.now() - start);
     if (kind === 'prod') {
       assert.ok(result.ok, `${file}: ${result.ok ? '' : result.refusal.message}`);
-      assert.equal(result.document.moduleId, module_id);
-      assert.deepEqual(result.document.pcrs.get(0), bytesOf(pcr0));
+      assert.equal(result.statement.machine, module_id);
+      assert.deepEqual(result.statement.pcrs.get(0), bytesOf(pcr0));
       counts.accepted += 1;
     } else {
       assert.ok(!result.ok, file);

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { madeAt, makeDocument } from '../../test/pki/nitro.ts';
 import { appraiseDocument } from './appraise.ts';
-import { makeAuthorityCache } from './cache.ts';
-import { readNitroPayload } from './nitro.ts';
+import { makeAuthorityCache } from './nitro/cache.ts';
+import { readNitroPayload } from './nitro/payload.ts';
 import { isSymbolonError } from '../../wire/errors/index.ts';
 
 const { document, root } = makeDocument();

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { repoRoot } from '../../test/repoRoot.ts';
 import { fromHex, toHex } from '../../wire/ids.ts';
 import { readClaims } from './claims.ts';
-import { verifyNitroDocument } from './document.ts';
+import { verifyNitroDocument } from './nitro/document.ts';
 
 interface Fixture {
   readonly rootSha256: string;

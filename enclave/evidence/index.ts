@@ -12,7 +12,7 @@ export {
   type Evidence,
   type EvidenceRefusal,
 } from './appraise.ts';
-export { makeAuthorityCache, type AuthorityCache, type VerifiedAuthority } from './cache.ts';
+export { makeAuthorityCache, type AuthorityCache, type VerifiedAuthority } from './nitro/cache.ts';
 export type { Expected } from './claims.ts';
 export {
   unsafeReadDocument,
@@ -20,7 +20,8 @@ export {
   type DocumentExpectation,
   type UnverifiedDocument,
   type VerifiedDocument,
-} from './document.ts';
-export type { NitroPayload } from './nitro.ts';
+} from './nitro/document.ts';
+export type { NitroPayload } from './nitro/payload.ts';
+export type { NamedEvent, Statement, TpmClock } from './statement.ts';
 export { extendFresh, instancePcr, isZeroPcr, measureInto, rolePcr } from './pcrs.ts';
-export { policyFor, type AppraisalPolicy } from './policy.ts';
+export { policyFor, type AcceptedImage, type AppraisalPolicy } from './policy.ts';

@@ -31,5 +31,19 @@ export const rolePcr = (roleArn: string): Uint8Array => extendFresh(new TextEnco
 export const instancePcr = (instanceId: string): Uint8Array =>
   extendFresh(new TextEncoder().encode(instanceId));
 
+/**
+ * A register after `digests` (32 bytes each: SHA-256 bank, or 48: SHA-384 bank) were extended into it, from zeros
+ * (TPM 2.0 Part 1 section 17.2). Of none there is no value: `undefined`.
+ */
+export function replayDigests(digests: readonly Uint8Array[]): Uint8Array | undefined {
+  let register: Uint8Array | undefined;
+  for (const digest of digests) {
+    const before = register ?? new Uint8Array(digest.length);
+    const algorithm = digest.length === pcrBytes ? 'sha384' : 'sha256';
+    register = new Uint8Array(createHash(algorithm).update(before).update(digest).digest());
+  }
+  return register;
+}
+
 /** Whether a register has only zeros: never extended, and in PCR0 to PCR2 the mark of a debug enclave (T04). */
 export const isZeroPcr = (value: Uint8Array): boolean => value.every((byte) => byte === 0);

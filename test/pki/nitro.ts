@@ -5,7 +5,7 @@
  */
 import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { makeCertificate, type CertificateInput, type Name } from '../../enclave/x509/certificate.ts';
-import { protectedHeader, signedPart } from '../../enclave/evidence/cose.ts';
+import { protectedHeader, signedPart } from '../../enclave/evidence/nitro/cose.ts';
 import { instancePcr, measureInto, rolePcr } from '../../enclave/evidence/pcrs.ts';
 import { encodeCbor, type CborInput, type CborKey } from '../../wire/cbor.ts';
 

@@ -39,7 +39,7 @@ export const evidenceErrors = {
   'evidence/platform-unsupported': {
     http: 400,
     what: 'This build does not appraise evidence of this platform.',
-    todo: 'Use a node of platform nitro, or dev for trials.',
+    todo: 'Use a node of a platform that docs/status.md lists, or dev for trials.',
     facts: facts<{ platform: string }>(),
   },
   'evidence/wrong-platform': {
@@ -155,6 +155,37 @@ export const evidenceErrors = {
     what: 'The node runs an image whose time in the manifest has run out.',
     todo: 'Upgrade the node to an accepted image, or have a manifest signed that extends this one.',
     facts: facts<{ node: string; measurement: string; notAfter: number; now: number }>(),
+  },
+  'evidence/event-mismatch': {
+    http: 403,
+    what: 'The node was booted otherwise than the manifest accepts: a measured event of its boot differs.',
+    todo: 'Boot the node from an accepted image, or have a manifest signed that accepts this event.',
+    facts: facts<{
+      node: string;
+      measurement: string;
+      pcr: number;
+      event: string;
+      wanted: string;
+      got: string;
+    }>(),
+  },
+  'evidence/nothing-measured': {
+    http: 403,
+    what: 'A register that an image is known by has only zeros: nothing was measured into it.',
+    todo: 'Boot the machine with measured boot and Secure Boot; without them its evidence says nothing about its image.',
+    facts: facts<{ machine: string; pcr: number }>(),
+  },
+  'evidence/measured-outside': {
+    http: 403,
+    what: 'Something that the manifest does not list was measured into a register that must be zeros.',
+    todo: 'Take away what was added to the boot (a command line, an overlay), or have a manifest signed that lists it.',
+    facts: facts<{ machine: string; pcr: number; got: string }>(),
+  },
+  'evidence/other-machine': {
+    http: 403,
+    what: 'The evidence comes from another machine than the one that the manifest names for this node.',
+    todo: 'Check which machine the node runs on; a moved node is enrolled anew and needs a new manifest.',
+    facts: facts<{ node: string; wanted: string; got: string }>(),
   },
   'evidence/node-pcr-mismatch': {
     http: 403,

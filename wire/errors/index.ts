@@ -13,6 +13,7 @@ import { manifestErrors } from './manifest.ts';
 import { nativeErrors } from './native.ts';
 import { storeErrors } from './store.ts';
 import { thresholdErrors } from './threshold.ts';
+import { tpmErrors } from './tpm.ts';
 import { wireErrors } from './wire.ts';
 
 /** All entries by code. */
@@ -21,6 +22,7 @@ export const catalogue = {
   ...thresholdErrors,
   ...hsmErrors,
   ...evidenceErrors,
+  ...tpmErrors,
   ...channelErrors,
   ...nativeErrors,
   ...storeErrors,

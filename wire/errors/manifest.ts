@@ -8,6 +8,8 @@ export type ManifestRule =
   | 'weak-key'
   | 'governance-threshold'
   | 'zero-measurement'
+  | 'pcr-size'
+  | 'event-place'
   | 'no-measurement'
   | 'no-root'
   | 'node-not-distinct'

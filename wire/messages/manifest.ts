@@ -4,7 +4,7 @@
  */
 import { maxManifest, maxNodes } from '../limits.ts';
 import { hashOf, hash32, label, name, purpose, schemes } from '../ids.ts';
-import { bytes, indexed, list, message, oneOf, record, text, uint, type TypeOf } from '../shape.ts';
+import { bytes, indexed, list, message, oneOf, optional, record, text, uint, type TypeOf } from '../shape.ts';
 
 /** Platforms that evidence can come from (RFC 9334 attester types). */
 export const platforms = ['nitro', 'nitro-tpm', 'tpm2', 'dev'] as const;
@@ -36,9 +36,28 @@ export const payloadKinds = [
 /** A kind of {@link payloadKinds}. */
 export type PayloadKind = (typeof payloadKinds)[number];
 
-/** PCRs that a measurement of platform `nitro` or `dev` must list: the image, its kernel, its application (EIF rules). */
-export const imagePcrs = [0, 1, 2] as const;
-/** PCRs that tie an enclave to one machine: the role and the id of its instance. A node lists at least one. */
+/** What a measurement of a platform must say, so that an image is known by it. */
+export interface ImageRules {
+  /** Registers that it lists, all of them. */
+  readonly all: readonly number[];
+  /** Registers of which it lists at least one, where there are any here. */
+  readonly any: readonly number[];
+  /** Registers that must be zeros in the evidence unless the measurement lists them: what came from outside shows there. */
+  readonly zero: readonly number[];
+}
+const enclaveImage: ImageRules = { all: [0, 1, 2], any: [], zero: [] };
+/**
+ * Image rules by platform. Enclaves: image, kernel and application (EIF rules). TPMs (TCG PC Client Platform Firmware
+ * Profile; systemd's TPM2 PCR measurements): boot loader and Secure Boot state; then kernel, initrd and command line as a
+ * boot loader (8, 9) or a unified kernel image (11) measures them; in 12 a command line that was added from outside.
+ */
+export const imageRules: Readonly<Record<Platform, ImageRules>> = {
+  nitro: enclaveImage,
+  dev: enclaveImage,
+  'nitro-tpm': { all: [4, 7], any: [], zero: [12] },
+  tpm2: { all: [4, 7], any: [8, 9, 11], zero: [12] },
+};
+/** PCRs that tie an enclave to one machine: the role and the id of its instance. Its node lists at least one. */
 export const machinePcrs = [3, 4] as const;
 
 const time = uint();
@@ -49,15 +68,34 @@ export const manifestNode = record({
   /** The participant's index in every key of the cluster, from 1 (RFC 9591 identifier). */
   index: uint(maxNodes, 1),
   platform: oneOf(...platforms),
-  /** PCRs that tie the evidence to this one machine (PCR3: role, PCR4: instance), 48 bytes each. */
-  pcrs: indexed(bytes(48), 31),
+  /** PCRs that tie the evidence to this one machine (enclaves: PCR3 role, PCR4 instance), 48 bytes each, TPM 2.0 also 32. */
+  pcrs: indexed(bytes(32, 48), 31),
+  /** Platform `nitro-tpm`: the id of the instance, as in the module id of its documents. */
+  instance: optional(text(32, /^i-[0-9a-f]{8}(?:[0-9a-f]{9})?$/)),
+  /**
+   * Platform `tpm2`: the Name of the TPM's attestation key (Part 1 section 16), 34 bytes; who signed the manifest has seen
+   * that this key and the endorsement key are in one TPM (enclave/evidence/SPEC.md, enrolment).
+   */
+  attestationKey: optional(bytes(34)),
+});
+/** A measured event of an accepted boot. */
+export const manifestEvent = record({
+  pcr: uint(23),
+  name: text(64, /^[a-z0-9][a-z0-9._-]*$/),
+  /** 32 bytes (SHA-256 bank) or 48 (SHA-384 bank). */
+  digest: bytes(32, 48),
 });
 /** An accepted image: its measurements, why it is accepted, and the window in which it is. */
 export const manifestMeasurement = record({
   name,
   platform: oneOf(...platforms),
-  /** PCR values of the image, 48 bytes each. Zeros can never be listed. */
-  pcrs: indexed(bytes(48), 31),
+  /** PCR values of the image, 48 bytes each; of a TPM 2.0 all of one bank, 32 or 48. Zeros can never be listed. */
+  pcrs: indexed(bytes(32, 48), 31),
+  /**
+   * Platform `tpm2`: in the place of a PCR's value, everything that is extended into it, in order. What a refusal then
+   * says is which event differs. A register is listed here or in `pcrs`, never in both.
+   */
+  events: optional(list(manifestEvent, 256, 1)),
   reason: text(256),
   notBefore: time,
   notAfter: time,

@@ -2,9 +2,9 @@
  * COSE_Sign1 (RFC 9052 section 4.2) in the one form that the Nitro hypervisor writes: ES384, nothing unprotected.
  */
 import { verify, type KeyObject } from 'node:crypto';
-import { decodeCbor, encodeCbor, type CborValue } from '../../wire/cbor.ts';
-import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
-import { maxEvidence } from '../../wire/limits.ts';
+import { decodeCbor, encodeCbor, type CborValue } from '../../../wire/cbor.ts';
+import { isSymbolonError, SymbolonError } from '../../../wire/errors/index.ts';
+import { maxNitroDocument } from '../../../wire/limits.ts';
 
 /** Tag 18 (COSE_Sign1) in its one-byte encoding; optional before a document (RFC 9052 section 2). */
 const tagSign1 = 0xd2;
@@ -57,11 +57,11 @@ export function decodePart<T>(part: string, decode: () => T): T {
  * @throws SymbolonError `evidence/oversize` before the first byte is read (T34), `evidence/malformed` otherwise.
  */
 export function readCoseSign1(document: Uint8Array): CoseSign1 {
-  if (document.length > maxEvidence) {
-    throw new SymbolonError('evidence/oversize', { size: document.length, limit: maxEvidence });
+  if (document.length > maxNitroDocument) {
+    throw new SymbolonError('evidence/oversize', { size: document.length, limit: maxNitroDocument });
   }
   const untagged = document[0] === tagSign1 ? document.subarray(1) : document;
-  const value = decodePart('cose', () => decodeCbor(untagged, { maxBytes: maxEvidence, maxDepth: 2 }));
+  const value = decodePart('cose', () => decodeCbor(untagged, { maxBytes: maxNitroDocument, maxDepth: 2 }));
   if (!isList(value) || value.length !== 4) {
     throw malformed('cose', 'not an array of exactly four elements');
   }

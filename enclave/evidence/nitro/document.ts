@@ -2,12 +2,12 @@
  * A Nitro document from bytes to a verified statement: envelope, payload, chain, signature. What it says is then judged
  * by claims, freshness and policy (appraise.ts).
  */
-import { SymbolonError } from '../../wire/errors/index.ts';
-import { readCertificate, type CertificateView } from '../x509/parse.ts';
+import { SymbolonError } from '../../../wire/errors/index.ts';
+import { readCertificate, type CertificateView } from '../../x509/parse.ts';
 import { makeAuthorityCache, type AuthorityCache } from './cache.ts';
 import { verifyChain } from './chain.ts';
 import { decodePart, readCoseSign1, verifyCoseSign1 } from './cose.ts';
-import { readNitroPayload, type NitroPayload } from './nitro.ts';
+import { readNitroPayload, type NitroPayload } from './payload.ts';
 
 /** Authorities that are remembered unless the caller brings a cache: 4 a chain, so 64 instances or more. */
 const sharedCache = makeAuthorityCache(256);

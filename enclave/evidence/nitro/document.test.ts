@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { sign } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { encodeCbor, type CborKey } from '../../wire/cbor.ts';
-import { assertRefuses } from '../../test/pki/refusal.ts';
+import { encodeCbor, type CborKey } from '../../../wire/cbor.ts';
+import { assertRefuses } from '../../../test/pki/refusal.ts';
 import {
   encodeMap,
   envelopeOf,
@@ -17,8 +17,8 @@ import {
   usual,
   type Changes,
   type Place,
-} from '../../test/pki/nitro.ts';
-import { makeCertificate } from '../x509/certificate.ts';
+} from '../../../test/pki/nitro.ts';
+import { makeCertificate } from '../../x509/certificate.ts';
 import { makeAuthorityCache } from './cache.ts';
 import { signedPart } from './cose.ts';
 import { unsafeReadDocument, verifyNitroDocument, type VerifiedDocument } from './document.ts';

@@ -4,9 +4,9 @@
  * chain costs no signature check at all.
  */
 import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto';
-import { equalBytes, toHex } from '../../wire/ids.ts';
-import { SymbolonError } from '../../wire/errors/index.ts';
-import { readCertificate, type CertificateView } from '../x509/parse.ts';
+import { equalBytes, toHex } from '../../../wire/ids.ts';
+import { SymbolonError } from '../../../wire/errors/index.ts';
+import { readCertificate, type CertificateView } from '../../x509/parse.ts';
 import type { AuthorityCache, VerifiedAuthority } from './cache.ts';
 import { decodePart } from './cose.ts';
 

@@ -2,10 +2,10 @@
  * The payload of a Nitro attestation document: every rule of AWS attestation_process.md section 3.2, corrected by what
  * genuine documents were measured to carry (SPEC.md lists the differences). Form only: nothing here is proof.
  */
-import { decodeCbor, type CborKey, type CborValue } from '../../wire/cbor.ts';
-import { SymbolonError } from '../../wire/errors/index.ts';
+import { decodeCbor, type CborKey, type CborValue } from '../../../wire/cbor.ts';
+import { SymbolonError } from '../../../wire/errors/index.ts';
 import { decodePart, malformed, maxPayload } from './cose.ts';
-import { maxPcrIndex, pcrBytes } from './pcrs.ts';
+import { maxPcrIndex, pcrBytes } from '../pcrs.ts';
 
 /** Longest certificate in bytes, in `certificate` and in `cabundle` (section 3.2.2.2). */
 const maxCertificate = 1_024;
