@@ -10,7 +10,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { portsFrom } from '../cli/cluster/layout.ts';
 import { ApiClient, makeSignedRequest, readSeedFile, type RequestContent } from '../coordinator/index.ts';
+import { makeManifest, signManifest } from '../manifest/index.ts';
 import { fromHex, type Scheme } from '../wire/ids.ts';
+import { manifestBytes, signedManifest } from '../wire/messages/manifest.ts';
 import type { Payload } from '../wire/messages/request.ts';
 import { rowOf, runs, summarise, type BenchRow } from './row.ts';
 
@@ -40,7 +42,7 @@ export async function rows(): Promise<BenchRow[]> {
   const ended = new Promise((resolve) => child.once('exit', resolve));
   try {
     await ready(folder, child);
-    return await measureCluster(folder);
+    return [...(await measureCluster(folder)), ...(await measureEvidence(folder, child))];
   } finally {
     child.kill('SIGTERM');
     await ended;
@@ -127,6 +129,55 @@ async function measureCluster(folder: string): Promise<BenchRow[]> {
     seed.fill(0);
   }
   return rows;
+}
+
+/** Age that evidence is given for the row in which it is recalled, in milliseconds; and turns of the two rows. */
+const evidenceAge = { ms: 600_000, turns: 4 };
+
+/**
+ * What evidence in each session costs a FROST signature, end to end: one at a time, by turns with evidence that is made and
+ * judged in each session, and with evidence of an earlier one. Changes the manifest of the cluster, so only of an own one.
+ */
+async function measureEvidence(folder: string, child: ChildProcess): Promise<BenchRow[]> {
+  const api = apiOf(folder);
+  const [key] = (await api.keys()).filter((one) => one.scheme === 'frost-ed25519' && one.purpose === purpose);
+  if (key === undefined) {
+    throw new Error('the key of the other rows is not there');
+  }
+  const governor = await readSeedFile(join(folder, 'governance/governor.key'));
+  const seed = await readSeedFile(join(folder, 'clients/operator.key'));
+  const cluster = fromHex(factsOf(folder).cluster) ?? new Uint8Array();
+  const samples: Record<'each' | 'recalled', number[]> = { each: [], recalled: [] };
+  try {
+    for (let turn = 0; turn < 2 * evidenceAge.turns; turn += 1) {
+      const row = turn % 2 === 0 ? 'each' : 'recalled';
+      const before = signedManifest.decode(Buffer.from((await api.manifest()).manifest, 'base64'));
+      const manifest = manifestBytes.decode(before.manifest);
+      const next = makeManifest({
+        ...manifest,
+        version: manifest.version + 1,
+        evidenceMaxAgeMs: row === 'each' ? 0 : evidenceAge.ms,
+      });
+      await api.putManifest(signManifest(next, [{ name: 'governor', seed: governor.slice() }]));
+      await ready(folder, child);
+      for (let i = -8; i < runs(60); i += 1) {
+        const payload = payloadOf('frost-ed25519', new Uint8Array(randomBytes(32)));
+        const content = { action: 'sign', key: key.id, purpose, payload } as const;
+        const from = performance.now();
+        await api.sign(makeSignedRequest({ cluster, client: 'operator' }, content, seed.slice()));
+        if (i >= 0) {
+          samples[row].push(performance.now() - from);
+        }
+      }
+    }
+  } finally {
+    governor.fill(0);
+    seed.fill(0);
+  }
+  return [
+    rowOf('e2e.frost.evidence.each.p50', samples.each),
+    rowOf('e2e.frost.evidence.recalled.p50', samples.recalled),
+  ];
 }
 
 /** One signature as the client saw it. */

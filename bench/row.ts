@@ -7,7 +7,8 @@ export interface BenchRow {
   readonly median: number;
   readonly min: number;
   readonly max: number;
-  readonly unit: 'ms' | 'bytes' | '1/s';
+  /** `units`: how often a bare operation, timed beside it, would fit in. */
+  readonly unit: 'ms' | 'bytes' | '1/s' | 'units';
 }
 
 /** Median, least and greatest of some samples. Throws TypeError where there are none. */

@@ -9,7 +9,7 @@ import {
   decodeKeyPublic,
   digestOf,
   publicKeyOf,
-  verifyEcdsa,
+  recoveryOf,
   verifySignature,
   type KeyPublic,
 } from '../threshold/index.ts';
@@ -32,6 +32,8 @@ export interface KeyView {
   readonly nodes: readonly string[];
   readonly state: string;
   readonly generation: number;
+  /** Unix milliseconds. */
+  readonly createdAt: number;
   /** Generation that is on its way to its holders. */
   readonly next: number | undefined;
   /** Nodes that have not activated the key, or its next generation, yet. */
@@ -79,6 +81,8 @@ export interface SignatureView {
   readonly signature: Uint8Array;
   /** The key that it verifies under. */
   readonly publicKey: Uint8Array;
+  /** ECDSA: the recovery id, 0 to 3 (SEC 1 section 4.1.6), which was found to lead back to that key. */
+  readonly recovery: number | undefined;
   /** Whether a presignature was used. */
   readonly presigned: boolean;
   readonly participants: readonly string[];
@@ -88,6 +92,9 @@ export interface SignatureView {
   readonly failed: readonly string[];
   readonly raw: unknown;
 }
+
+/** Keys that are asked for in one call. */
+const keysAtOnce = 256;
 
 const wrong = (reason: string): SymbolonError<'cli/wrong-answer'> =>
   new SymbolonError('cli/wrong-answer', { reason });
@@ -104,10 +111,24 @@ export class Api {
     this.#now = now;
   }
 
-  /** All keys. */
+  /** All keys, the oldest first. */
   async keys(): Promise<KeyView[]> {
-    const answer = new Answer(await this.client.call({ method: 'GET', path: '/v1/keys' }));
-    return answer.list('keys').map((one) => this.#key(one));
+    const all: KeyView[] = [];
+    for (let after = ''; ;) {
+      const query = after === '' ? '' : `&after=${after}`;
+      const path = `/v1/keys?limit=${keysAtOnce}${query}`;
+      const answer = new Answer(await this.client.call({ method: 'GET', path }));
+      all.push(...answer.list('keys').map((one) => this.#key(one)));
+      const next = answer.optionalText('next');
+      if (next === undefined) {
+        return all.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+      }
+      // Rising ids: an answer can't make this loop run in a circle.
+      if (next <= after || !/^[0-9a-f]{32}$/.test(next)) {
+        throw wrong('pages of keys that do not follow on each other');
+      }
+      after = next;
+    }
   }
 
   /** One key by its id. Throws `cli/usage` for what is no id. */
@@ -191,7 +212,7 @@ export class Api {
     const signature = fromHex(answer.text('signature')) ?? new Uint8Array();
     return {
       signature,
-      publicKey: verified(key, payload, path, signature),
+      ...verified(key, payload, path, { signature, recovery: answer.optionalInteger('recovery') }),
       presigned: answer.bool('presigned'),
       participants: answer.texts('participants'),
       ms: answer.number('ms'),
@@ -265,6 +286,7 @@ export class Api {
       nodes: answer.texts('nodes'),
       state: answer.text('state'),
       generation: answer.integer('generation'),
+      createdAt: answer.integer('createdAt'),
       next: next?.integer('generation'),
       waitingFor: answer.texts('waitingFor'),
       publicKey,
@@ -285,25 +307,38 @@ function publicOf(raw: Uint8Array): KeyPublic {
 }
 
 /**
- * The public key that a signature verifies under, which is made here and not taken from the answer.
- * @throws SymbolonError `cli/wrong-answer` where it does not verify.
+ * The public key that a signature verifies under, which is made here and not taken from the answer, and for ECDSA the
+ * recovery id that leads from the signature back to it.
+ * @throws SymbolonError `cli/wrong-answer` where the signature does not verify, or the recovery id is another one.
  */
-function verified(
-  { scheme, decoded }: KeyView,
+export function verified(
+  { scheme, decoded }: Pick<KeyView, 'scheme' | 'decoded'>,
   payload: Payload,
   path: readonly number[],
-  signature: Uint8Array,
-): Uint8Array {
+  answer: { readonly signature: Uint8Array; readonly recovery: number | undefined },
+): Pick<SignatureView, 'publicKey' | 'recovery'> {
+  const { signature } = answer;
   const signable = signedMessage(payload);
-  const signer = publicKeyOf(decoded, signable.kind === 'frost' ? signable.tweak : 'none', path);
-  const holds =
-    signable.kind === 'frost'
-      ? verifySignature(scheme, signer, signable.message, signature)
-      : isEcdsa(scheme) && verifyEcdsa(scheme, signer, digestOf(signable.hash, signable.message), signature);
-  if (signature.length !== 64 || !holds) {
+  const publicKey = publicKeyOf(decoded, signable.kind === 'frost' ? signable.tweak : 'none', path);
+  if (signature.length !== 64) {
+    throw wrong('the signature does not have 64 bytes');
+  }
+  if (signable.kind === 'frost') {
+    if (!verifySignature(scheme, publicKey, signable.message, signature)) {
+      throw wrong('the signature does not verify under the key');
+    }
+    return { publicKey, recovery: undefined };
+  }
+  const recovery = isEcdsa(scheme)
+    ? recoveryOf(scheme, publicKey, digestOf(signable.hash, signable.message), signature)
+    : undefined;
+  if (recovery === undefined) {
     throw wrong('the signature does not verify under the key');
   }
-  return signer;
+  if (recovery !== answer.recovery) {
+    throw wrong('the recovery id does not lead to the key');
+  }
+  return { publicKey, recovery };
 }
 
 const stillRuns = (what: string, answer: Answer, see: string): SymbolonError =>

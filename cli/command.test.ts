@@ -152,6 +152,22 @@ for (const [words, code] of [
   });
 }
 
+for (const [words, hint] of [
+  [
+    ['key', 'create', '--scheme', 'p256', '--purpose', 'Not A Purpose'],
+    /--purpose must have 1 to 64 characters/,
+  ],
+  [['key', 'create', '--scheme', 'p256', '--purpose', 'dev/evm', '--label', 'a\nb'], /--label must have/],
+  [['address', 'id', '--hrp', 'BAD'], /--hrp must be 1 to 32 lower case letters/],
+  [['sign', 'id', '--message', 'not-there.bin'], /it is not there; .*--message-hex/],
+] as const) {
+  test(`symbolon ${words.join(' ')} says which option is wrong, and what it takes`, async () => {
+    const io = listener();
+    assert.equal(await main([...words, '--dir', '/nowhere/at/all'], io), 2);
+    assert.match(io.errors.join('\n'), hint);
+  });
+}
+
 test('given --json, then an error is one JSON object on stdout', async () => {
   const io = listener();
   assert.equal(await main(['status', '--json', '--dir', '/nowhere/at/all'], io), 3);

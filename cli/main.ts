@@ -3,6 +3,9 @@ import { isSymbolonError } from '../wire/errors/index.ts';
 import { helpOf, parse, usage, type Command } from './command.ts';
 import { address } from './commands/address.ts';
 import { doctor } from './commands/doctor.ts';
+import { evidenceDiff } from './commands/evidenceDiff.ts';
+import { evidenceFetch } from './commands/evidenceFetch.ts';
+import { evidenceShow } from './commands/evidenceShow.ts';
 import { evidenceVerify } from './commands/evidenceVerify.ts';
 import { keyCreate } from './commands/keyCreate.ts';
 import { keyList } from './commands/keyList.ts';
@@ -14,6 +17,10 @@ import { manifestVerify } from './commands/manifestVerify.ts';
 import { pair } from './commands/pair.ts';
 import { sign } from './commands/sign.ts';
 import { status } from './commands/status.ts';
+import { tpmAccept } from './commands/tpmAccept.ts';
+import { tpmActivate } from './commands/tpmActivate.ts';
+import { tpmChallenge } from './commands/tpmChallenge.ts';
+import { tpmRequest } from './commands/tpmRequest.ts';
 import { up } from './commands/up.ts';
 import { exitCodes, type ExitCode } from './exitCodes.ts';
 import { processIo, type Io } from './io.ts';
@@ -34,6 +41,13 @@ export const commands: readonly Command[] = [
   manifestShow,
   manifestVerify,
   evidenceVerify,
+  evidenceShow,
+  evidenceFetch,
+  evidenceDiff,
+  tpmRequest,
+  tpmChallenge,
+  tpmActivate,
+  tpmAccept,
   doctor,
 ];
 
@@ -103,11 +117,13 @@ const codesByError: Readonly<Record<string, ExitCode>> = {
   'cli/usage': exitCodes.usage,
   'coordinator/bad-path': exitCodes.usage,
   'cli/unreadable-file': exitCodes.usage,
+  'cli/not-evidence': exitCodes.usage,
   'cli/no-cluster': exitCodes.unavailable,
   'cli/not-running': exitCodes.unavailable,
   'cli/already-running': exitCodes.unavailable,
   'cli/port-taken': exitCodes.unavailable,
   'cli/start-timeout': exitCodes.unavailable,
+  'attester/no-device': exitCodes.unavailable,
 };
 
 /** Says what happened and what to do; a defect of the program keeps its stack. */

@@ -20,6 +20,10 @@ export interface NodeView {
   /** The arithmetic that runs, by scheme. */
   readonly backends: Readonly<Record<string, string>>;
   readonly presignatures: number | undefined;
+  /** Whether the coordinator has read its whole list of keys. */
+  readonly keysRead: boolean;
+  /** The peer that has seen a higher mark of the node than the node itself knows (T09). */
+  readonly behind: { readonly peer: string; readonly mark: number; readonly witnessed: number } | undefined;
   readonly refusals: readonly {
     readonly peer: string;
     readonly code: string;
@@ -55,11 +59,26 @@ export interface KeyStatusView {
   /** Presignatures by set of nodes. */
   readonly presignatures: readonly { readonly nodes: readonly string[]; readonly count: number }[];
 }
+/** The keys as a whole. */
+export interface KeysStatusView {
+  readonly total: number;
+  readonly active: number;
+  readonly pending: number;
+  /** Active ones that can sign now. */
+  readonly canSign: number;
+  readonly renewing: number;
+  /** Some of them, those first that can't sign. */
+  readonly first: readonly KeyStatusView[];
+}
 /** Something that ends. */
 export interface ExpiryView {
   readonly what: string;
   readonly subject: string;
+  /** Names of the nodes that it stops. */
+  readonly nodes: readonly string[];
   readonly at: number;
+  /** `ok`, `warning` (from 7 days before), `urgent` (from 1 day before) or `ended`. */
+  readonly level: string;
   readonly renewsItself: boolean;
   readonly note: string;
 }
@@ -74,7 +93,7 @@ export interface StatusView {
   readonly until: number | undefined;
   readonly next: ExpiryView | undefined;
   readonly expiries: readonly ExpiryView[];
-  readonly keys: readonly KeyStatusView[];
+  readonly keys: KeysStatusView;
   readonly nodes: readonly NodeView[];
   readonly pairings: readonly PairingView[];
   readonly pairsItself: boolean;
@@ -98,7 +117,7 @@ export async function readStatus(client: CoordinatorClient, timeoutMs = 10_000):
     until: answer.optionalInteger('until'),
     next: next === undefined ? undefined : expiryOf(next),
     expiries: answer.list('expiries').map(expiryOf),
-    keys: answer.list('keys').map(keyOf),
+    keys: keysOf(answer.optionalObject('keys') ?? new Answer(undefined, 'answer.keys')),
     nodes: answer.list('nodes').map(nodeOf),
     pairings: answer.list('pairings').map(pairingOf),
     pairsItself: answer.bool('pairsItself'),
@@ -109,9 +128,20 @@ export async function readStatus(client: CoordinatorClient, timeoutMs = 10_000):
 const expiryOf = (one: Answer): ExpiryView => ({
   what: one.text('what'),
   subject: one.text('subject'),
+  nodes: one.texts('nodes'),
   at: one.integer('at'),
+  level: one.text('level'),
   renewsItself: one.bool('renewsItself'),
   note: one.text('note'),
+});
+
+const keysOf = (keys: Answer): KeysStatusView => ({
+  total: keys.integer('total'),
+  active: keys.integer('active'),
+  pending: keys.integer('pending'),
+  canSign: keys.integer('canSign'),
+  renewing: keys.integer('renewing'),
+  first: keys.list('first').map(keyOf),
 });
 
 const keyOf = (one: Answer): KeyStatusView => ({
@@ -158,6 +188,8 @@ const nodeOf = (one: Answer): NodeView => ({
   clockSkewMs: one.optionalNumber('clockSkewMs'),
   backends: one.textsByName('backends'),
   presignatures: one.optionalInteger('presignatures'),
+  keysRead: one.bool('keysRead'),
+  behind: behindOf(one.optionalObject('behind')),
   refusals: one.list('refusals').map((refusal) => ({
     peer: refusal.text('peer'),
     code: refusal.text('code'),
@@ -165,3 +197,8 @@ const nodeOf = (one: Answer): NodeView => ({
     at: refusal.integer('at'),
   })),
 });
+
+const behindOf = (one: Answer | undefined): NodeView['behind'] =>
+  one === undefined
+    ? undefined
+    : { peer: one.text('peer'), mark: one.integer('mark'), witnessed: one.integer('witnessed') };

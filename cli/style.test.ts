@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseTime } from './commands/evidenceVerify.ts';
+import { parseTime } from './evidence/question.ts';
 import { duration, makeStyle, table, utc, wantsColour } from './style.ts';
 
 test('durations are said as a person says them', () => {

@@ -50,6 +50,13 @@ export interface RenewalBody {
   readonly nodes: readonly string[];
 }
 
+/** Answer of `GET /v1/keys?after=ID&limit=N`: keys sorted by id. */
+export interface KeysBody {
+  readonly keys: readonly KeyBody[];
+  /** The `after` of the next page; null where this was the last one. */
+  readonly next: string | null;
+}
+
 /** Answer of `POST /v1/keys`. */
 export interface CreateKeyBody {
   /** The request id. */
@@ -113,13 +120,20 @@ export interface SignatureBody {
   readonly error?: { readonly code: string; readonly detail: string; readonly todo: string };
 }
 
+/** How near an end is; `ended` is refused by every node. */
+export type ExpiryLevel = 'ok' | 'warning' | 'urgent' | 'ended';
+
 /** What expires, when, and whether anybody has to do something. */
 export interface ExpiryBody {
   readonly what: 'evidence' | 'measurement' | 'client';
   /** Name of the node, measurement or client. */
   readonly subject: string;
+  /** Names of the nodes that it stops; none for a client. */
+  readonly nodes: readonly string[];
   /** Unix milliseconds. */
   readonly at: number;
+  /** `warning` from 7 days before the end, `urgent` from 1 day before; `ok` while it is renewed by itself. */
+  readonly level: ExpiryLevel;
   /** Whether it is renewed without anybody doing anything. */
   readonly renewsItself: boolean;
   /** What to do, in a sentence. */
@@ -148,6 +162,20 @@ export interface KeyStatusBody {
   readonly presignatures: readonly { readonly nodes: readonly string[]; readonly count: number }[];
 }
 
+/** The keys as a whole. */
+export interface KeysStatusBody {
+  readonly total: number;
+  readonly active: number;
+  /** Made, and not active on all nodes yet. */
+  readonly pending: number;
+  /** Active ones that can sign now. */
+  readonly canSign: number;
+  /** Active ones with new shares on the way. */
+  readonly renewing: number;
+  /** At most 100 of them in full, those first that can't sign. `GET /v1/keys` has all. */
+  readonly first: readonly KeyStatusBody[];
+}
+
 /** A node. */
 export interface NodeStatusBody {
   readonly name: string;
@@ -171,11 +199,24 @@ export interface NodeStatusBody {
   readonly clockSkewMs: number | null;
   readonly manifestVersion: number | null;
   readonly keys: { readonly active: number; readonly pending: number; readonly broken: number } | null;
+  /** Whether its whole list of keys was read since it started. Until then it counts as holding what the store says. */
+  readonly keysRead: boolean;
   readonly sessions: { readonly open: number; readonly finished: number; readonly failed: number } | null;
   /** The arithmetic that runs on this node, by scheme. */
   readonly backends: Readonly<Record<string, string>>;
   /** Presignatures that the node holds for all keys. */
   readonly presignatures: number | null;
+  /**
+   * Set where a peer has seen a higher mark of this node than the node itself knows: its files were put back to an older
+   * state, or it was started twice (T09).
+   */
+  readonly behind: {
+    readonly peer: string;
+    readonly mark: number;
+    readonly witnessed: number;
+    /** Unix milliseconds. */
+    readonly at: number;
+  } | null;
   /** What this node's gate refused of others, newest first. */
   readonly refusals: readonly {
     readonly at: number;
@@ -201,7 +242,7 @@ export interface StatusBody {
   readonly until: number | null;
   readonly next: ExpiryBody | null;
   readonly expiries: readonly ExpiryBody[];
-  readonly keys: readonly KeyStatusBody[];
+  readonly keys: KeysStatusBody;
   readonly nodes: readonly NodeStatusBody[];
   /** Every pair of nodes. ECDSA keys need pairings that are `ready`. */
   readonly pairings: readonly PairingBody[];

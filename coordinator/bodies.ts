@@ -2,7 +2,8 @@
 import { toHex } from '../wire/ids.ts';
 import type { EvidenceBody, KeyBody, PairingBody } from './api.ts';
 import { addressOf, chainsOf } from './chains/address.ts';
-import { groupKeyHex, type Key, type Renewing } from './keys.ts';
+import { groupKeyHex, type Key } from './keyFacts.ts';
+import type { Renewing } from './keys.ts';
 import type { Verified } from './nodes/nodeClient.ts';
 import type { PairState, PairView } from './nodes/pairState.ts';
 

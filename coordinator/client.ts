@@ -12,6 +12,7 @@ import type {
   EvidenceBody,
   HealthBody,
   KeyBody,
+  KeysBody,
   ManifestBody,
   ManifestPutBody,
   PairBody,
@@ -184,8 +185,26 @@ export class ApiClient {
   status(): Promise<StatusBody> {
     return this.#call('GET', '/v1/status');
   }
+  /** All keys sorted by id, page by page. */
   async keys(): Promise<readonly KeyBody[]> {
-    return (await this.#call<{ readonly keys: readonly KeyBody[] }>('GET', '/v1/keys')).keys;
+    const all: KeyBody[] = [];
+    for (let after: string | null | undefined; after !== null;) {
+      const page = await this.keyPage({ after, limit: 256 });
+      all.push(...page.keys);
+      after = page.next !== null && page.next > (after ?? '') ? page.next : null;
+    }
+    return all;
+  }
+  /** Keys with ids after `after`, `limit` of them: 1 to 256, 100 unless told. */
+  keyPage({
+    after,
+    limit,
+  }: { readonly after?: string | undefined; readonly limit?: number } = {}): Promise<KeysBody> {
+    const query = new URLSearchParams({
+      ...(after === undefined ? {} : { after }),
+      ...(limit === undefined ? {} : { limit: String(limit) }),
+    }).toString();
+    return this.#call('GET', `/v1/keys${query === '' ? '' : `?${query}`}`);
   }
   key(id: string): Promise<KeyBody> {
     return this.#call('GET', `/v1/keys/${encodeURIComponent(id)}`);

@@ -2,6 +2,7 @@
  * The coordinator as a library: verifies the nodes, runs key ceremonies and signing sessions, remembers what it was
  * asked. It holds no secret of a key, and what it says is believed by nobody: it can only stop a signature.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   checkKeyUse,
   verifySignedRequest,
@@ -14,7 +15,9 @@ import type { Request } from '../wire/messages/request.ts';
 import type {
   CreateKeyBody,
   EvidenceBody,
+  HealthBody,
   KeyBody,
+  KeysBody,
   ManifestPutBody,
   PairBody,
   PairingBody,
@@ -23,16 +26,21 @@ import type {
 } from './api.ts';
 import { evidenceBody, keyBody, pairBody } from './bodies.ts';
 import { addressOf, type AddressQuestion, type KeyAddress } from './chains/address.ts';
-import type { Key, KeyDirectory } from './keys.ts';
+import { expiriesOf } from './expiries.ts';
+import type { Key } from './keyFacts.ts';
+import type { KeyDirectory } from './keys.ts';
 import type { Metrics } from './metrics.ts';
 import type { NodeSet } from './nodes/nodeSet.ts';
 import { makeParts, type CoordinatorModules, type CoordinatorOptions, type Parts } from './parts.ts';
-import { statusOf } from './status.ts';
+import { healthOf, statusOf } from './status.ts';
 import type { JobKind, Store } from './store/store.ts';
 import { within } from './within.ts';
 import type { Made } from './work.ts';
 
 export type { CoordinatorModules, CoordinatorOptions } from './parts.ts';
+
+/** Pause between some stored keys that are checked and the next, in milliseconds: requests come first. */
+const checkPauseMs = 20;
 
 /** Makes a coordinator; {@link Coordinator.start} sets it to work. */
 export const createCoordinator = (opts: CoordinatorOptions, modules: CoordinatorModules): Coordinator =>
@@ -77,9 +85,10 @@ export class Coordinator {
    * not longer (T35). Call {@link Coordinator.load} before.
    */
   async start(): Promise<void> {
-    const { nodes, keys, activation, pairings, pools, jobs, limits } = this.#parts;
+    const { nodes, keys, activation, pairings, pools, jobs, limits, later } = this.#parts;
     await within(nodes.start(), limits.callMs);
     await keys.adopt();
+    later(keys.check(() => sleep(checkPauseMs, undefined, { ref: false })));
     activation.kick();
     pairings.begin();
     pools.begin();
@@ -88,7 +97,8 @@ export class Coordinator {
 
   /** Ends cleanly within about `ms` milliseconds. What is unfinished is in the store and taken up at the next start. */
   async stop(ms = 1_000): Promise<void> {
-    const { jobs, activation, mender, pairings, pools, nodes, settled, wipe } = this.#parts;
+    const { jobs, keys, activation, mender, pairings, pools, nodes, settled, wipe } = this.#parts;
+    keys.stop();
     await jobs.stop(ms);
     await within(Promise.all([activation, mender, pairings, pools, nodes].map((one) => one.stop())), ms);
     await settled();
@@ -165,8 +175,7 @@ export class Coordinator {
       manifest: this.manifest,
       nodes,
       addresses: this.#addresses,
-      keys: keys.list(),
-      renewing: (key) => keys.renewing(key),
+      keys,
       waitingFor: (key) => activation.waitingFor(key),
       pairings,
       pools: pools.list(),
@@ -175,6 +184,27 @@ export class Coordinator {
       now: this.#now(),
       running: jobs.size,
     });
+  }
+
+  /** Whether the cluster can sign, and until when. Cheap: for a load balancer that asks every second. */
+  health(): HealthBody {
+    const { keys, nodes, own, pairings, activation } = this.#parts;
+    return healthOf({
+      manifest: this.manifest,
+      nodes,
+      keys,
+      waitingFor: (key) => activation.waitingFor(key),
+      pairings,
+      self: own.entry(),
+      now: this.#now(),
+    });
+  }
+
+  /** At most `limit` keys with ids after `after`, sorted by id. */
+  keyPage(after: string, limit: number): KeysBody {
+    const found = this.keys.page(after, limit + 1);
+    const keys = found.slice(0, limit).map((key) => this.keyBody(key));
+    return { keys, next: found.length > limit ? (keys.at(-1)?.id ?? null) : null };
   }
 
   keyBody(key: Key): KeyBody {
@@ -188,13 +218,15 @@ export class Coordinator {
 
   /** The text of the metrics. */
   metricsText(): string {
-    const { metrics, nodes, pairings, pools } = this.#parts;
+    const { metrics, nodes, pairings, pools, own } = this.#parts;
+    const now = this.#now();
     return metrics.text({
       nodes: nodes.views(),
       ready: (name) => nodes.whyNotReady(name) === undefined,
       pairings: pairings.list(),
       pools: pools.list(),
-      now: this.#now(),
+      expiries: expiriesOf({ manifest: this.manifest, nodes, self: own.entry(), now }),
+      now,
     });
   }
 

@@ -23,7 +23,7 @@ const isPaired = (made: Rig): boolean => statesOf(made).every((state) => state =
 const ready = (made: Rig, key: string): number =>
   made.coordinator
     .status()
-    .keys.filter(({ id }) => id === key)
+    .keys.first.filter(({ id }) => id === key)
     .flatMap(({ presignatures }) => presignatures)
     .reduce((sum, { count }) => sum + count, 0);
 
@@ -115,7 +115,7 @@ test('a key that is named in the configuration has presignatures before its firs
     limits: patient,
     presign: { perKey: 1, keys: [key] },
   });
-  const pools = (): number => again.coordinator.status().keys[0]?.presignatures[0]?.count ?? 0;
+  const pools = (): number => again.coordinator.status().keys.first[0]?.presignatures[0]?.count ?? 0;
   await until('presigned', () => pools() === 1);
   assert.equal(made.lines.filter(({ event }) => event === 'presigning-failed').length, 0);
   assert.equal(ready(made, key), 0);
@@ -125,7 +125,7 @@ test('T12: given a node that was started again, then its presignatures are gone 
   const { made, key } = await paired(t, { presign: { perKey: 1 } });
   await made.coordinator.sign(signRequest(made, key));
   await until('presigned', () => ready(made, key) === 1);
-  const [pool] = made.coordinator.status().keys[0]?.presignatures ?? [];
+  const [pool] = made.coordinator.status().keys.first[0]?.presignatures ?? [];
   const gone = pool?.nodes[0] ?? '';
   made.cut(gone);
   await made.restore(gone);
@@ -145,7 +145,7 @@ test('given a coordinator that starts again, then it uses the presignatures that
     limits: patient,
     presign: { perKey: 0 },
   });
-  const pools = (): number => again.coordinator.status().keys[0]?.presignatures[0]?.count ?? 0;
+  const pools = (): number => again.coordinator.status().keys.first[0]?.presignatures[0]?.count ?? 0;
   await until('read from the nodes', () => pools() === 2);
   const answer = await again.coordinator.sign(signRequest(made, key));
   assert.equal(answer.presigned, true);
@@ -160,7 +160,7 @@ test('T13: given a presignature that is used up elsewhere, when it is named, the
     limits: patient,
     presign: { perKey: 0 },
   });
-  const pools = (): number => other.coordinator.status().keys[0]?.presignatures[0]?.count ?? 0;
+  const pools = (): number => other.coordinator.status().keys.first[0]?.presignatures[0]?.count ?? 0;
   await until('read from the nodes', () => pools() === 1);
   assert.equal((await other.coordinator.sign(signRequest(made, key))).presigned, true);
   const answer = await made.coordinator.sign(signRequest(made, key));
@@ -276,7 +276,7 @@ test('T15: given a node that cheats while presignatures are made, then others ar
   made.coordinator.nodes.blame('node-3');
   await until('presigned', () => ready(made, key) === 1);
   await until('cheated', () => cheat.left === 0 && statesOf(made).includes('poisoned'));
-  const sets = made.coordinator.status().keys[0]?.presignatures.map(({ nodes }) => nodes.join(' '));
+  const sets = made.coordinator.status().keys.first[0]?.presignatures.map(({ nodes }) => nodes.join(' '));
   assert.ok(!(sets ?? []).includes('node-1 node-2'));
 });
 

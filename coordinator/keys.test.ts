@@ -6,7 +6,8 @@ import { sampleManifest } from '../daemon/testing/sampleManifest.ts';
 import { encodeKeyPublic } from '../threshold/index.ts';
 import { isSymbolonError } from '../wire/errors/index.ts';
 import type { KeyInfo, NodeStatus } from '../wire/messages/node.ts';
-import { agreedKey, generationsOf, KeyDirectory, storedOf } from './keys.ts';
+import { agreedKey, generationsOf, saidOf, storedOf } from './keyFacts.ts';
+import { KeyDirectory, type KeyDirectoryModules } from './keys.ts';
 import type { NodeView } from './nodes/nodeSet.ts';
 import { memoryStore } from './testing/memoryStore.ts';
 
@@ -28,6 +29,7 @@ const info = (change: Partial<KeyInfo> = {}): KeyInfo => ({
   public: encodeKeyPublic(share.public),
   ...change,
 });
+/** A node that said this of one key, and nothing of others yet. */
 const view = (name: string, key: KeyInfo): NodeView => ({
   name,
   state: 'up',
@@ -36,23 +38,44 @@ const view = (name: string, key: KeyInfo): NodeView => ({
   lastSeenAt: 0,
   verified: undefined,
   status: undefined,
-  keys: new Map([[key.id, key]]),
+  keys: {
+    get: (id) =>
+      id === key.id
+        ? { state: key.state, code: key.code, generation: key.generation, said: saidOf(key) }
+        : undefined,
+    knows: (id) => id === key.id,
+    isWhole: false,
+  },
   latencyMs: 1,
   clockSkewMs: 0,
   renews: false,
 });
 const manifest = { ...sampleManifest(), cluster: sampleCluster };
 
-async function adopted(...said: readonly (readonly [string, KeyInfo])[]): Promise<KeyDirectory> {
-  const views = said.map(([name, key]) => view(name, key));
+type Said = readonly [node: NodeView, key: KeyInfo];
+
+/** A directory over nodes that said all this, one after the other. */
+async function told(
+  said: readonly Said[],
+  modules: Partial<KeyDirectoryModules> = {},
+): Promise<KeyDirectory> {
+  const heardOf = new Map<string, NodeView>();
   const keys = new KeyDirectory({
     store: memoryStore(),
-    nodes: { views: () => views },
+    nodes: { view: (name) => heardOf.get(name), holds: () => true },
     manifest: () => manifest,
+    ...modules,
   });
-  await keys.adopt();
+  await keys.load();
+  for (const [node, key] of said) {
+    heardOf.set(node.name, node);
+    await keys.heard({ node: node.name, ids: [key.id], infos: [key], silence: false });
+  }
   return keys;
 }
+
+const adopted = (...said: readonly (readonly [string, KeyInfo])[]): Promise<KeyDirectory> =>
+  told(said.map(([name, key]) => [view(name, key), key]));
 
 const lies: readonly Partial<KeyInfo>[] = [
   { nodes: ['node-1', 'node-4', 'node-5'] },
@@ -72,6 +95,29 @@ for (const lie of lies) {
   });
 }
 
+test('T28: given a store whose keys were changed, then they are told of by name, and refused where they are used', async () => {
+  const store = memoryStore();
+  const good = { ...storedOf(info()), state: 'active' } as const;
+  const other = { ...good, id: 'f'.repeat(32) };
+  const junk = { ...good, id: 'e'.repeat(32), public: Uint8Array.of(0xff) };
+  await store.addKeys([good, other, junk]);
+  const refused: string[] = [];
+  const keys = await told([], {
+    store,
+    refused: (key, { code }) => {
+      refused.push(`${key} ${code}`);
+    },
+  });
+  await keys.check(() => Promise.resolve());
+  assert.deepEqual(refused, [`${junk.id} wire/malformed-cbor`, `${other.id} coordinator/key-disagrees`]);
+  assert.equal(keys.get(good.id).decoded.threshold, 2);
+  assert.throws(
+    () => keys.get(other.id).decoded,
+    (error: unknown) => isSymbolonError(error, 'coordinator/key-disagrees'),
+  );
+  assert.throws(() => keys.get(junk.id).decoded);
+});
+
 test('what nodes say of a key that they do not hold counts for nothing', async () => {
   const keys = await adopted(['node-4', info()], ['node-5', info()], ['node-1', info()]);
   assert.equal(keys.find(made.id), undefined);
@@ -87,10 +133,7 @@ test('given a node that lies about a new key, then the ceremony names it, whoeve
   } as const;
   const agree = (liar: string, lie: Partial<KeyInfo>): ReturnType<typeof agreedKey> =>
     agreedKey(made.id, asked, {
-      nodes: {
-        refresh: () => Promise.resolve(),
-        view: (name) => view(name, info(name === liar ? lie : {})),
-      },
+      ask: (name) => Promise.resolve(info(name === liar ? lie : {})),
       cluster: sampleCluster,
     });
   assert.deepEqual((await agree('', {})).nodes, names);
@@ -117,24 +160,22 @@ async function knowing(
   ...said: readonly (readonly [string, KeyInfo])[]
 ): Promise<{ readonly keys: KeyDirectory; readonly refused: string[] }> {
   const store = memoryStore();
-  await store.addKey({ ...storedOf(info()), state: 'active' });
+  await store.addKeys([{ ...storedOf(info()), state: 'active' }]);
   if (renewing) {
     const { generation, threshold, nodes } = nextInfo();
     const renewal = { generation, threshold, nodes, confirmations: new Uint8Array(), told: nodes };
     await store.addRenewal({ key: made.id, ...renewal }, { id: '', outcome: '', at: 0 });
   }
   const refused: string[] = [];
-  const views = said.map(([name, one]) => view(name, one));
-  const keys = new KeyDirectory({
-    store,
-    nodes: { views: () => views },
-    manifest: () => manifest,
-    refused: (_key, { code }) => {
-      refused.push(code);
+  const keys = await told(
+    said.map(([name, one]) => [view(name, one), one]),
+    {
+      store,
+      refused: (_key, { code }) => {
+        refused.push(code);
+      },
     },
-  });
-  await keys.load();
-  await keys.adopt();
+  );
   return { keys, refused };
 }
 
@@ -169,17 +210,14 @@ test('T41: given nodes that tell of a next generation with another chain code, h
 
 test('T28: given nodes that tell of a generation that nobody asked for here, then it counts where the known one is really over', async () => {
   const status = { phase: 'ready' } as NodeStatus;
-  const ready = (name: string, one: KeyInfo): NodeView => ({ ...view(name, one), status });
-  const told = async (...views: NodeView[]): Promise<number> => {
+  const ready = (name: string, one: KeyInfo): Said => [{ ...view(name, one), status }, one];
+  const generation = async (...said: Said[]): Promise<number> => {
     const store = memoryStore();
-    await store.addKey({ ...storedOf(info()), state: 'active' });
-    const keys = new KeyDirectory({ store, nodes: { views: () => views }, manifest: () => manifest });
-    await keys.load();
-    await keys.adopt();
-    return keys.get(made.id).generation;
+    await store.addKeys([{ ...storedOf(info()), state: 'active' }]);
+    return (await told(said, { store })).get(made.id).generation;
   };
   // Two of three do not have the known one any more: it can't sign.
-  assert.equal(await told(ready('node-1', nextInfo()), ready('node-2', nextInfo())), 2);
+  assert.equal(await generation(ready('node-1', nextInfo()), ready('node-2', nextInfo())), 2);
   // Two that may be liars, in a group of which three sign: the known one stays.
   const [one = new Uint8Array()] = share.public.verifyingShares.values();
   const theirs = encodeKeyPublic({
@@ -190,8 +228,8 @@ test('T28: given nodes that tell of a generation that nobody asked for here, the
   });
   const lie = nextInfo({ nodes: ['node-4', 'node-5'], public: theirs });
   const liars = [ready('node-4', lie), ready('node-5', lie)];
-  assert.equal(await told(...liars), 1);
-  assert.equal(await told(...liars, ready('node-1', info()), ready('node-2', info())), 1);
+  assert.equal(await generation(...liars), 1);
+  assert.equal(await generation(...liars, ready('node-1', info()), ready('node-2', info())), 1);
   // With one holder on their side two are left that sign as before.
-  assert.equal(await told(...liars, ready('node-1', lie)), 1);
+  assert.equal(await generation(...liars, ready('node-1', lie)), 1);
 });

@@ -2,72 +2,120 @@
  * The keys of the cluster: what the store knows, and what the nodes say. A key that the store lost is taken from the
  * nodes again once a threshold of its holders agree on it; a node that disagrees is named, and its word changes nothing.
  */
-import { decodeKeyPublic, type KeyPublic } from '../threshold/index.ts';
 import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
-import { equalBytes, keyIdOf, toHex } from '../wire/ids.ts';
 import type { Manifest } from '../wire/messages/manifest.ts';
 import type { KeyInfo } from '../wire/messages/node.ts';
+import { Turn } from './background/turn.ts';
+import { checkPublic, checkSameKey, KeyMaker, saidOf, storedOf, type Key } from './keyFacts.ts';
+import { KeyGroups, type KeyGroup } from './keyGroups.ts';
+import type { Heard } from './nodes/keyReading.ts';
 import type { NodeSet } from './nodes/nodeSet.ts';
 import type { FinishedJob, Store, StoredKey, StoredRenewal } from './store/store.ts';
-
-/** One generation of a key: what its holders sign with. */
-export interface KeyGeneration {
-  readonly id: string;
-  readonly generation: number;
-  readonly threshold: number;
-  readonly nodes: readonly string[];
-  /** `encodeKeyPublic` bytes. */
-  readonly public: Uint8Array;
-  readonly decoded: KeyPublic;
-  /** Node names by participant index. */
-  readonly names: ReadonlyMap<number, string>;
-}
-
-/** A key with its public data decoded. */
-export interface Key extends StoredKey, KeyGeneration {
-  /** The next generation, once enough nodes have activated it and while it has not reached all. */
-  readonly next: Key | undefined;
-}
-
-/** The generations that can sign, the newest first: while a renewal is delivered some nodes have one, some the other. */
-export const generationsOf = (key: Key): readonly KeyGeneration[] =>
-  key.next === undefined ? [key] : [key.next, key];
 
 /** What the directory works with. */
 export interface KeyDirectoryModules {
   readonly store: Store;
-  readonly nodes: Pick<NodeSet, 'views'>;
+  readonly nodes: Pick<NodeSet, 'view' | 'holds'>;
   readonly manifest: () => Manifest;
-  /** Told where nodes agree on something that can't be that key. */
+  /** Told where nodes agree on something that can't be that key, and where the store has something that can't be. */
   readonly refused?: (key: string, error: SymbolonError) => void;
 }
 
 /** A generation that is on its way to its holders. */
 export type Renewing = Pick<StoredRenewal, 'generation' | 'threshold' | 'nodes'>;
 
+/** Descriptions on which enough nodes agree, and which wait to be taken in; the oldest goes first. */
+const maxOffered = 16_384;
+/** Stored keys that are checked without a pause: about two milliseconds. */
+const checkedAtOnce = 32;
+/** Keys that are put into the store at once. */
+const addAtOnce = 64;
+
 /** All known keys. */
 export class KeyDirectory {
   readonly #modules: KeyDirectoryModules;
+  readonly #maker: KeyMaker;
   readonly #keys = new Map<string, Key>();
+  /** Sorted. */
+  #ids: string[] = [];
   /** What is on its way to its holders, by key. */
   readonly #renewing = new Map<string, Renewing>();
+  readonly #groups = new KeyGroups();
+  /** Keys that are pending, or being renewed: each stands for itself. */
+  readonly #changing = new Set<string>();
+  /** What enough nodes agree on and is not known here, by key. */
+  readonly #offered = new Map<string, KeyInfo>();
+  readonly #turn = new Turn();
+  #stopped = false;
 
   constructor(modules: KeyDirectoryModules) {
     this.#modules = modules;
+    this.#maker = new KeyMaker(modules.manifest);
   }
 
-  /** Reads the keys of the store. */
+  /** Reads the keys of the store. Their public data is decoded when it is needed. */
   async load(): Promise<void> {
-    for (const stored of await this.#modules.store.keys()) {
-      this.#keys.set(stored.id, this.#decode(stored));
-    }
     for (const renewal of await this.#modules.store.renewals()) {
       this.#renewing.set(renewal.key, renewal);
     }
+    const stored = await this.#modules.store.keys();
+    this.#ids = stored.map(({ id }) => id).sort();
+    for (const key of stored) {
+      this.#keys.set(key.id, this.#maker.make(key));
+      this.#place(key.id);
+    }
   }
 
-  list(): Key[] {
-    return [...this.#keys.values()];
+  /**
+   * Checks one after the other that the public data of every stored key is what its id names: a store that was changed is
+   * told of, though each use checks it again. Ends early with {@link KeyDirectory.stop}.
+   * @param pause - waited for between some keys and the next.
+   */
+  async check(pause: () => Promise<unknown>): Promise<void> {
+    const ids = [...this.#ids];
+    for (let at = 0; at < ids.length; at += checkedAtOnce) {
+      await pause();
+      for (const id of ids.slice(at, at + checkedAtOnce)) {
+        if (this.#stopped) {
+          return;
+        }
+        try {
+          checkPublic(this.get(id), this.#modules.manifest().cluster);
+        } catch (error) {
+          if (!isSymbolonError(error)) {
+            throw error;
+          }
+          this.#modules.refused?.(id, error);
+        }
+      }
+    }
+  }
+
+  /** Ends {@link KeyDirectory.check}. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Number of all keys. */
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  /** At most `limit` keys with ids after `after`, sorted by id. */
+  page(after: string, limit: number): Key[] {
+    const from = this.#indexOf(after);
+    const first = this.#ids[from] === after ? from + 1 : from;
+    return this.#ids.slice(first, first + limit).map((id) => this.get(id));
+  }
+
+  /** Active keys that stand alike, together: all but {@link KeyDirectory.changing}. */
+  groups(): readonly KeyGroup[] {
+    return this.#groups.list();
+  }
+
+  /** Keys that are pending, or being renewed. */
+  changing(): Key[] {
+    return [...this.#changing].map((id) => this.get(id));
   }
 
   find(id: string): Key | undefined {
@@ -86,19 +134,20 @@ export class KeyDirectory {
   /** Stores a new key as pending, with the confirmations that will activate it and the end of the job that made it. */
   async addPending(stored: StoredKey, confirmations: Uint8Array, made: FinishedJob): Promise<void> {
     await this.#modules.store.addPendingKey(stored, confirmations, made);
-    this.#keys.set(stored.id, this.#decode({ ...stored, state: 'pending' }));
+    this.#set(this.#maker.make({ ...stored, state: 'pending' }));
   }
 
   /** Marks a key as active, durably. */
   async activate(id: string): Promise<void> {
     await this.#modules.store.activate(id);
-    this.#keys.set(id, { ...this.get(id), state: 'active' });
+    this.#set(this.#maker.make({ ...this.get(id), state: 'active' }));
   }
 
   /** Stores that the next generation of a key is on its way to its holders, with the end of the job that made it. */
   async addRenewal(renewal: Omit<StoredRenewal, 'done'>, made: FinishedJob): Promise<void> {
     await this.#modules.store.addRenewal(renewal, made);
     this.#renewing.set(renewal.key, renewal);
+    this.#place(renewal.key);
   }
 
   /** The next generation of a key that is on its way to its holders. */
@@ -115,59 +164,99 @@ export class KeyDirectory {
     if (next === undefined) {
       return !this.#renewing.has(id);
     }
-    await this.#modules.store.replaceKey(next);
-    this.#renewing.delete(id);
-    this.#keys.set(id, next);
+    await this.#replace(next);
     return true;
   }
 
-  /**
-   * Takes in what the nodes hold and the store does not know: active keys, and generations of known keys above the stored
-   * one, as after the loss of the store or of an older copy of it.
-   */
-  async adopt(): Promise<void> {
-    const unknown = new Map<string, KeyInfo[]>();
-    for (const { name, state, keys } of this.#modules.nodes.views()) {
-      for (const info of state === 'up' ? keys.values() : []) {
-        // What a node says of a key that it does not hold itself counts for nothing.
-        if (info.state === 'active' && this.#isNew(info) && info.nodes.includes(name)) {
-          const said = factsOf(info);
-          unknown.set(said, [...(unknown.get(said) ?? []), info]);
-        }
-      }
+  /** Takes note of what was read of a node's list, and takes in what that makes known; see {@link KeyDirectory.adopt}. */
+  async heard({ node, ids, infos, silence }: Heard): Promise<void> {
+    if (silence) {
+      this.#placeAllOf(node);
     }
-    for (const agreeing of unknown.values()) {
-      const [first] = agreeing;
-      if (first !== undefined && agreeing.length >= first.threshold) {
-        try {
-          await this.#take({ ...storedOf(first), state: 'active' });
-        } catch (error) {
-          // Nodes that agree on nonsense do not stop the others' keys.
-          if (!isSymbolonError(error) || error.code === 'coordinator/store-broken') {
-            throw error;
-          }
-          this.#modules.refused?.(first.id, error);
+    for (const id of ids) {
+      this.#place(id);
+    }
+    const offered = infos.filter((info) => this.#isNew(info) && this.#isAgreed(info));
+    for (const info of offered) {
+      this.#offered.delete(info.id);
+      this.#offered.set(info.id, info);
+    }
+    for (const oldest of this.#offered.keys()) {
+      if (this.#offered.size <= maxOffered) {
+        break;
+      }
+      this.#offered.delete(oldest);
+    }
+    if (offered.length > 0) {
+      await this.adopt();
+    }
+  }
+
+  /**
+   * Takes in what enough nodes hold and the store does not know: active keys, and generations of known keys above the
+   * stored one, as after the loss of the store or of an older copy of it. What can't be taken in yet waits for the next
+   * call: to be called when a node came up too.
+   */
+  adopt(): Promise<void> {
+    return this.#turn.run(() => this.#adopt());
+  }
+
+  async #adopt(): Promise<void> {
+    const strangers: StoredKey[] = [];
+    for (const info of [...this.#offered.values()]) {
+      if (!this.#isNew(info) || !this.#isAgreed(info)) {
+        this.#offered.delete(info.id);
+        continue;
+      }
+      const stored: StoredKey = { ...storedOf(info), state: 'active' };
+      const known = this.#keys.get(info.id);
+      try {
+        if (known === undefined) {
+          this.#maker.decoded(stored);
+          strangers.push(stored);
+        } else if (!(await this.#take(stored, known))) {
+          continue;
         }
+      } catch (error) {
+        // Nodes that agree on nonsense do not stop the others' keys.
+        if (!isSymbolonError(error) || error.code === 'coordinator/store-broken') {
+          throw error;
+        }
+        this.#modules.refused?.(info.id, error);
+      }
+      this.#offered.delete(info.id);
+    }
+    for (let at = 0; at < strangers.length; at += addAtOnce) {
+      const some = strangers.slice(at, at + addAtOnce);
+      await this.#modules.store.addKeys(some);
+      for (const stored of some) {
+        this.#set(this.#maker.make(stored));
       }
     }
   }
 
   /** Whether a node tells of something that is not known here. */
-  #isNew({ id, generation }: KeyInfo): boolean {
+  #isNew({ id, state, generation }: KeyInfo): boolean {
     const key = this.#keys.get(id);
-    return key === undefined || generation > (key.next ?? key).generation;
+    return state === 'active' && (key === undefined || generation > (key.next ?? key).generation);
   }
 
-  async #take(stored: StoredKey): Promise<void> {
-    const known = this.#keys.get(stored.id);
-    const key = this.#decode(stored);
-    if (known === undefined) {
-      await this.#modules.store.addKey(stored);
-      this.#keys.set(stored.id, key);
-      return;
-    }
+  /** Whether so many holders say the same of a key that one of them is honest. Others' words count for nothing. */
+  #isAgreed(info: KeyInfo): boolean {
+    const said = saidOf(info);
+    const alike = info.nodes.filter((name) => {
+      const view = this.#modules.nodes.view(name);
+      const held = view?.keys.get(info.id);
+      return view?.state !== 'refused' && held?.state === 'active' && held.said === said;
+    });
+    return alike.length >= info.threshold;
+  }
+
+  /** Takes in a generation of a known key; returns whether nothing is left to do about it. */
+  async #take(stored: StoredKey, known: Key): Promise<boolean> {
     checkSameKey(known, stored);
-    const next = { ...key, createdAt: known.createdAt };
+    this.#maker.decoded(stored);
+    const next = this.#maker.make({ ...stored, createdAt: known.createdAt });
     const renewing = this.#renewing.get(stored.id);
     if (renewing?.generation === stored.generation) {
       const asked = renewing.threshold === stored.threshold && sameNames(renewing.nodes, stored.nodes);
@@ -175,12 +264,14 @@ export class KeyDirectory {
         throw new SymbolonError('coordinator/key-disagrees', { key: stored.id, node: '' });
       }
       // Nodes that have it sign with it from now on; it is the key's when it has reached all.
-      this.#keys.set(stored.id, { ...known, next });
-    } else if (this.#isOver(known)) {
-      await this.#modules.store.replaceKey(next);
-      this.#renewing.delete(stored.id);
-      this.#keys.set(stored.id, next);
+      this.#set(this.#maker.make(known, next));
+      return true;
     }
+    if (!this.#isOver(known)) {
+      return false;
+    }
+    await this.#replace(next);
+    return true;
   }
 
   /**
@@ -188,128 +279,69 @@ export class KeyDirectory {
    * may be lying of a newer one.
    */
   #isOver({ id, generation, nodes, threshold }: Key): boolean {
-    const gone = this.#modules.nodes.views().filter(({ name, state, status, keys }) => {
-      const info = keys.get(id);
-      const has = info?.state === 'active' && info.generation === generation;
-      return nodes.includes(name) && state === 'up' && status?.phase === 'ready' && !has;
+    const gone = nodes.filter((name) => {
+      const view = this.#modules.nodes.view(name);
+      const held = view?.keys.get(id);
+      const has = held?.state === 'active' && held.generation === generation;
+      return view?.state === 'up' && view.status?.phase === 'ready' && view.keys.knows(id) && !has;
     });
     return nodes.length - gone.length < threshold;
   }
 
-  #decode(stored: StoredKey): Key {
-    const manifest = this.#modules.manifest();
-    const decoded = checkPublic(stored, manifest.cluster);
-    const names = new Map(
-      manifest.nodes
-        .filter(({ name }) => stored.nodes.includes(name))
-        .map(({ index, name }) => [index, name]),
-    );
-    return { ...stored, decoded, names, next: undefined };
+  async #replace(next: Key): Promise<void> {
+    await this.#modules.store.replaceKey(next);
+    this.#renewing.delete(next.id);
+    this.#set(next);
+  }
+
+  #set(key: Key): void {
+    if (!this.#keys.has(key.id)) {
+      this.#ids.splice(this.#indexOf(key.id), 0, key.id);
+    }
+    this.#keys.set(key.id, key);
+    this.#place(key.id);
+  }
+
+  /** Index of the first id that is not before `id`. */
+  #indexOf(id: string): number {
+    let low = 0;
+    let high = this.#ids.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#ids[middle] ?? '') < id) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
+  /** Puts a key into its group. */
+  #place(id: string): void {
+    const key = this.#keys.get(id);
+    if (key === undefined) {
+      return;
+    }
+    if (key.state !== 'active' || key.next !== undefined || this.#renewing.has(id)) {
+      this.#groups.remove(id);
+      this.#changing.add(id);
+    } else {
+      this.#changing.delete(id);
+      this.#groups.put(key, (node) => this.#modules.nodes.holds(node, key));
+    }
+  }
+
+  /** Puts all keys of a node into their groups whose standing there is another one now. */
+  #placeAllOf(node: string): void {
+    for (const key of this.#keys.values()) {
+      const isIn = !this.#changing.has(key.id) && key.nodes.includes(node);
+      if (isIn && this.#modules.nodes.holds(node, key) === this.#groups.isOut(key.id, node)) {
+        this.#place(key.id);
+      }
+    }
   }
 }
 
 const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((name, i) => name === b[i]);
-
-/**
- * Everything that all holders of a key must say alike, as one text to compare. The time of its making is not in it: each
- * holder has its own.
- */
-const factsOf = (key: Omit<StoredKey, 'state'>): string =>
-  JSON.stringify([
-    key.id,
-    key.scheme,
-    key.purpose,
-    key.label,
-    key.threshold,
-    key.nodes,
-    key.generation,
-    toHex(key.public),
-  ]);
-
-/** What the store keeps of a node's description of a key. */
-export const storedOf = (info: KeyInfo): StoredKey => ({
-  id: info.id,
-  scheme: info.scheme,
-  purpose: info.purpose,
-  label: info.label,
-  threshold: info.threshold,
-  nodes: info.nodes,
-  generation: info.generation,
-  createdAt: info.createdAt,
-  public: info.public,
-  state: 'pending',
-});
-
-/**
- * Checks that the public data of a key is what its id names: the id is recomputed from the group key.
- * @throws SymbolonError `coordinator/key-disagrees`, and of `decodeKeyPublic`.
- */
-export function checkPublic(key: StoredKey, cluster: Uint8Array, node = ''): KeyPublic {
-  const decoded = decodeKeyPublic(key.public);
-  const id = keyIdOf(cluster, key.scheme, key.purpose, decoded.groupPublicKey);
-  const fits =
-    id === key.id &&
-    decoded.scheme === key.scheme &&
-    decoded.threshold === key.threshold &&
-    decoded.generation === key.generation &&
-    decoded.participants.length === key.nodes.length;
-  if (!fits) {
-    throw new SymbolonError('coordinator/key-disagrees', { key: key.id, node });
-  }
-  return decoded;
-}
-
-/**
- * Checks that another generation is one of the same key: the joint public key and the chain code, so that addresses stay
- * what they are, and what the key is for (T41).
- * @throws SymbolonError `coordinator/key-disagrees`.
- */
-export function checkSameKey(known: Key, other: StoredKey, node = ''): void {
-  const decoded = decodeKeyPublic(other.public);
-  const same =
-    other.id === known.id &&
-    other.scheme === known.scheme &&
-    other.purpose === known.purpose &&
-    other.label === known.label &&
-    equalBytes(decoded.groupPublicKey, known.decoded.groupPublicKey) &&
-    equalBytes(decoded.chainCode, known.decoded.chainCode);
-  if (!same) {
-    throw new SymbolonError('coordinator/key-disagrees', { key: known.id, node });
-  }
-}
-
-/**
- * The public data of a new key, on which all its nodes must agree to the byte, and which must be what was asked for.
- * Reads their lists of keys anew.
- * @throws SymbolonError `coordinator/node-lacks-key`, `coordinator/key-disagrees`.
- */
-export async function agreedKey(
-  key: string,
-  asked: Pick<StoredKey, 'scheme' | 'threshold' | 'nodes' | 'purpose' | 'label'>,
-  { nodes, cluster }: { readonly nodes: Pick<NodeSet, 'refresh' | 'view'>; readonly cluster: Uint8Array },
-): Promise<StoredKey> {
-  const { nodes: holders, scheme, threshold, purpose, label } = asked;
-  await Promise.all(holders.map((name) => nodes.refresh(name, { keys: true })));
-  let first: StoredKey | undefined;
-  for (const node of holders) {
-    const info = nodes.view(node)?.keys.get(key);
-    if (info === undefined) {
-      throw new SymbolonError('coordinator/node-lacks-key', { node, key, state: 'absent' });
-    }
-    // The request is the measure, not the first node's word: that one could lie about all but the group key.
-    const wanted = { ...storedOf(info), scheme, threshold, nodes: holders, purpose, label };
-    first ??= wanted;
-    if (factsOf(info) !== factsOf({ ...wanted, public: first.public })) {
-      throw new SymbolonError('coordinator/key-disagrees', { key, node });
-    }
-  }
-  if (first === undefined) {
-    throw new SymbolonError('coordinator/unknown-key', { key });
-  }
-  checkPublic(first, cluster);
-  return first;
-}
-
-/** The group key of a key as hexadecimal: 32 bytes (Ed25519) or 33 (compressed). */
-export const groupKeyHex = (key: Key): string => toHex(key.decoded.groupPublicKey);

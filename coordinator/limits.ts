@@ -31,5 +31,5 @@ export const defaultLimits: CoordinatorLimits = {
   verifyEveryMs: 180_000,
   socketsPerNode: 24,
   jobs: 64,
-  polling: { pollMs: 2_000, backOffMs: [200, 4_000], keysEveryMs: 30_000 },
+  polling: { pollMs: 2_000, backOffMs: [200, 4_000] },
 };

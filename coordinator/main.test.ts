@@ -164,7 +164,7 @@ test('an API key is printed once and works after the next start; a bad configura
   assert.equal(await maker.ended, 0);
   const apiKey = maker.text().trim();
   const running = await run(t, made, args, 'ready');
-  assert.equal((await new ApiClient({ url, apiKey }).status()).keys.length, 0);
+  assert.equal((await new ApiClient({ url, apiKey }).status()).keys.total, 0);
   // Another folder, the same port: said by name.
   const other = join(made.cluster.folder, 'config.json');
   const taken = JSON.parse(readFileSync(other, 'utf8')) as object;

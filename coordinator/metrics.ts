@@ -1,5 +1,8 @@
 /** Metrics in the Prometheus text format (version 0.0.4). Labels are names of the manifest and codes, never free text. */
+import type { ExpiryBody } from './api.ts';
 import type { PoolView } from './background/pools.ts';
+import { evidenceLines } from './evidenceMetrics.ts';
+import { family, labels } from './metricText.ts';
 import type { NodeView } from './nodes/nodeSet.ts';
 import { pairStates, type PairView } from './nodes/pairState.ts';
 import type { JobKind } from './store/store.ts';
@@ -13,6 +16,7 @@ export interface Gauges {
   readonly ready: (name: string) => boolean;
   readonly pairings: readonly PairView[];
   readonly pools: readonly PoolView[];
+  readonly expiries: readonly ExpiryBody[];
   /** Unix milliseconds. */
   readonly now: number;
 }
@@ -32,6 +36,7 @@ export class Metrics {
   readonly #requests = new Map<string, Histogram>();
   readonly #refused = new Map<string, number>();
   readonly #ecdsa = new Map<string, number>();
+  readonly #evidence = new Map<string, number>();
 
   /** A session ended; `node` is who failed. */
   session(action: SessionAction, outcome: 'done' | 'failed', node = ''): void {
@@ -66,11 +71,16 @@ export class Metrics {
     bump(this.#refused, labels({ code }));
   }
 
+  /** This coordinator refused the evidence of a node, with a code of the catalogue. */
+  evidenceRefused(node: string, code: string): void {
+    bump(this.#evidence, labels({ node, code }));
+  }
+
   /** The text of `GET /metrics`. */
-  text({ nodes, ready, pairings, pools, now }: Gauges): string {
+  text({ nodes, ready, pairings, pools, expiries, now }: Gauges): string {
     const lines: string[] = [];
-    const head = (name: string, type: string, help: string): void => {
-      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+    const head = (name: string, type: 'counter' | 'gauge' | 'histogram', help: string): void => {
+      lines.push(...family(name, type, help));
     };
     head('symbolon_sessions_total', 'counter', 'Sessions by action, outcome and the node that failed.');
     this.#sessions.forEach((n, key) => lines.push(`symbolon_sessions_total{${key}} ${n}`));
@@ -91,13 +101,7 @@ export class Metrics {
     for (const { name } of nodes) {
       lines.push(`symbolon_node_up{${labels({ node: name })}} ${ready(name) ? 1 : 0}`);
     }
-    head('symbolon_evidence_expiry_seconds', 'gauge', 'Seconds until the present evidence of the node ends.');
-    for (const { name, verified } of nodes) {
-      if (verified !== undefined) {
-        const seconds = Math.round((verified.appraisal.notAfter - now) / 1_000);
-        lines.push(`symbolon_evidence_expiry_seconds{${labels({ node: name })}} ${seconds}`);
-      }
-    }
+    lines.push(...evidenceLines({ nodes, expiries, refused: this.#evidence, now }));
     head('symbolon_ecdsa_signatures_total', 'counter', 'ECDSA signatures, with a presignature or without.');
     this.#ecdsa.forEach((n, key) => lines.push(`symbolon_ecdsa_signatures_total{${key}} ${n}`));
     head('symbolon_presignatures', 'gauge', 'Presignatures that are ready, by key.');
@@ -118,9 +122,3 @@ export class Metrics {
 const bump = (map: Map<string, number>, key: string): void => {
   map.set(key, (map.get(key) ?? 0) + 1);
 };
-
-/** Values are names and codes of closed patterns; what is not is replaced, so that no label can break the format. */
-const labels = (values: Readonly<Record<string, string>>): string =>
-  Object.entries(values)
-    .map(([name, value]) => `${name}="${/^[a-z0-9./-]{0,64}$/.test(value) ? value : 'other'}"`)
-    .join(',');

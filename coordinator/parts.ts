@@ -59,6 +59,8 @@ export interface Parts {
   readonly pairings: Pairings;
   readonly pools: Pools;
   readonly jobs: Jobs;
+  /** Keeps work off the path of answers until it ends; its error is logged. */
+  readonly later: (work: Promise<void>) => void;
   /** Waits for what goes on off the path of answers. */
   readonly settled: () => Promise<unknown>;
   /** Overwrites the keys of the coordinator's client. */
@@ -96,7 +98,18 @@ export function makeParts(opts: CoordinatorOptions, modules: CoordinatorModules)
         later(manifests.shownOther(view.name));
       }
     },
+    onRefused: (name, code) => {
+      metrics.evidenceRefused(name, code);
+    },
+    idle: () => jobs.size === 0,
+    onKeys: (heard) => {
+      mender.heard(heard.ids);
+      later(keys.heard(heard));
+      activation.kick();
+      mender.kick();
+    },
     onLook: (view) => {
+      mender.kick();
       pairings.kick();
       pools.looked(view);
     },
@@ -159,7 +172,7 @@ export function makeParts(opts: CoordinatorOptions, modules: CoordinatorModules)
     tls.key.fill(0);
     own.wipe();
   };
-  return { ...shared, limits, manifests, own, mender, jobs, settled, wipe };
+  return { ...shared, limits, manifests, own, mender, jobs, later, settled, wipe };
 }
 
 function logNode(log: Log, { name, state, status, reason }: NodeView): void {

@@ -139,7 +139,7 @@ test('T12: given a refresh, then presignatures of the old shares are gone and ne
   const made = await rig(t, { manifest: pairing, limits: patient, presign: { perKey: 1 } });
   const key = await withKey(made, { scheme: 'dkls23-secp256k1' });
   await assertSigns(made, key);
-  const count = (): number => made.coordinator.status().keys[0]?.presignatures[0]?.count ?? 0;
+  const count = (): number => made.coordinator.status().keys.first[0]?.presignatures[0]?.count ?? 0;
   await until('presigned', () => count() === 1);
   await made.coordinator.renewKey('key.refresh', key, refreshRequest(made, key));
   await until('presigned again', () => count() === 1);
@@ -199,8 +199,8 @@ test('T20: given a node that is gone before the confirmations come, then the oth
   );
   client.activate = activate;
   await made.restore('node-3');
-  await until('delivered', () => made.coordinator.status().keys[0]?.next === null);
-  await made.coordinator.nodes.refresh(undefined, { keys: true });
+  await until('delivered', () => made.coordinator.status().keys.first[0]?.next === null);
+  await made.coordinator.nodes.refresh();
   assert.deepEqual(generations(made.coordinator, key), [2, 2, 2]);
 });
 
@@ -252,7 +252,7 @@ for (const kind of ['another coordinator with an empty store', 'one with the sto
     const key = await withKey(made);
     const before = memoryStore();
     for (const stored of await made.store.keys()) {
-      await before.addKey(stored);
+      await before.addKeys([stored]);
     }
     for (const name of ['node-2', 'node-3']) {
       made.coordinator.nodes.client(name).activate = () => new Promise(() => undefined);
@@ -260,7 +260,7 @@ for (const kind of ['another coordinator with an empty store', 'one with the sto
     void made.coordinator.renewKey('key.refresh', key, refreshRequest(made, key)).catch(() => undefined);
     await until('one node has it', () => generations(made.coordinator, key)[0] === 2);
     // Those that have the old shares still sign, and it is said why the first one does not.
-    const [now] = made.coordinator.status().keys;
+    const [now] = made.coordinator.status().keys.first;
     assert.deepEqual([now?.generation, now?.next, now?.canSign], [1, 2, true]);
     assert.deepEqual(
       now?.without.map(({ node, code }) => [node, code]),
@@ -281,7 +281,7 @@ test('given a coordinator that does not know of a refresh yet, when it signs, th
   const made = await rig(t, { limits: patient });
   const key = await withKey(made);
   const blind = await coordinatorOver(t, made.cluster, made.addresses, {
-    limits: { ...patient, polling: { pollMs: 600_000, backOffMs: [50, 200], keysEveryMs: 600_000 } },
+    limits: { ...patient, polling: { pollMs: 600_000, backOffMs: [50, 200] } },
   });
   assert.equal(blind.coordinator.keys.get(key).generation, 1);
   await made.coordinator.renewKey('key.refresh', key, refreshRequest(made, key));

@@ -26,6 +26,7 @@ function opening(name: string, fill: number, boot: Uint8Array): NodeCalls {
     pcrs: new Map(),
     machine: name,
     tpm: undefined,
+    marks: { since: 1, mark: 1, boots: 1, witnessed: new Map() },
   };
   return {
     name,

@@ -4,12 +4,14 @@
  * The coordinator is trusted with nothing here and trusts nobody: it forms the session id and the transcripts itself and
  * verifies every envelope before it carries it on, so that a wrong message is blamed on its sender at once.
  */
+import { nativeEs384 } from '../native/es384.ts';
 import { appraise, type Appraisal } from '../enclave/evidence/index.ts';
-import { verifyEnvelope } from '../enclave/channel/index.ts';
+import { isPresent, verifyEnvelope } from '../enclave/channel/index.ts';
 import { isSymbolonError, SymbolonError, type CodeOf } from '../wire/errors/index.ts';
 import { equalBytes, toHex } from '../wire/ids.ts';
 import {
   identityBytes,
+  readRecalled,
   sessionIdOf,
   type Challenge,
   type Envelope,
@@ -88,6 +90,7 @@ export class Session {
   readonly #plan: SessionPlan;
   readonly #modules: SessionModules;
   readonly #limits: SessionLimits;
+  readonly #challenges: readonly Challenge[];
   readonly #identities: ReadonlyMap<string, Identity>;
   readonly #evidence: ReadonlyMap<string, Uint8Array>;
   #transcript: Uint8Array;
@@ -100,6 +103,7 @@ export class Session {
     limits: SessionLimits,
     opened: {
       readonly id: Uint8Array;
+      readonly challenges: readonly Challenge[];
       readonly identities: ReadonlyMap<string, Identity>;
       readonly evidence: ReadonlyMap<string, Uint8Array>;
       readonly times: StepTime[];
@@ -110,6 +114,7 @@ export class Session {
     this.#limits = limits;
     this.id = opened.id;
     this.times = opened.times;
+    this.#challenges = opened.challenges;
     this.#identities = opened.identities;
     this.#evidence = opened.evidence;
     this.#transcript = firstTranscript(opened.id);
@@ -157,7 +162,7 @@ export class Session {
       throw error;
     });
     const identities = new Map([...challenges].map(([name, { identity }]) => [name, identity]));
-    return new Session(plan, modules, limits, { id, identities, evidence, times });
+    return new Session(plan, modules, limits, { id, challenges: ordered, identities, evidence, times });
   }
 
   /**
@@ -225,14 +230,30 @@ export class Session {
 
   /**
    * Judges the evidence that a node gave in this session, as its peers must have: to tell an accuser that lies from a
-   * node that is rightly accused.
+   * node that is rightly accused. Evidence that all others offered to take again was judged in an earlier session.
    */
   judge(node: string): SymbolonError<CodeOf<'evidence'>> | undefined {
     const { policy, cluster, manifest, platform } = this.#modules.expectation(node);
     const expected = { nonce: this.id, role: 'session', cluster, node, manifest } as const;
     const document = demand(this.#evidence, node);
-    const result = appraise({ platform, document }, policy, { now: this.#modules.now(), expected });
+    if (this.#isRecalled(node, document)) {
+      return undefined;
+    }
+    const question = { now: this.#modules.now(), expected, openKey: nativeEs384() };
+    const result = appraise({ platform, document }, policy, question);
     return result.ok ? undefined : result.refusal;
+  }
+
+  /** Whether a node shows what each of the others offered to take again, and signed that it is present. */
+  #isRecalled(node: string, evidence: Uint8Array): boolean {
+    const recall = readRecalled(evidence);
+    return (
+      recall !== undefined &&
+      this.#challenges.every(
+        (one) => one.node === node || one.known?.some((name) => equalBytes(name, recall.recalled)) === true,
+      ) &&
+      isPresent(demand(this.#identities, node), this.id, node, recall.presence)
+    );
   }
 
   #peers(self: string): readonly string[] {

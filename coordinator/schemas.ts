@@ -32,10 +32,12 @@ const base64 = (maxLength: number): object => ({
   pattern: '^[A-Za-z0-9+/]+={0,2}$',
 });
 const hexId = { type: 'string', pattern: '^[0-9a-f]{32}$' };
-const answer = (description: string): object => ({
+/** An answer; `properties` are described where a caller has to know them before it asks. */
+const answer = (description: string, properties: Readonly<Record<string, object>> = {}): object => ({
   type: 'object',
   description,
   additionalProperties: true,
+  properties,
 });
 
 /** `{"request": base64}` of every route that takes a signed request. */
@@ -45,6 +47,14 @@ export const manifestBody = closed({ manifest: base64(maxBase64.manifest) }, ['m
 /** `?wait=MS`: longest wait for the result, 0 to 60000. */
 export const waitQuery = closed(
   { wait: { type: 'string', pattern: '^(?:0|[1-9][0-9]{0,3}|[1-5][0-9]{4}|60000)$' } },
+  [],
+);
+/** `?after=ID&limit=N` of a list of keys: those after an id, 1 to 256 of them. */
+export const pageQuery = closed(
+  {
+    after: hexId,
+    limit: { type: 'string', pattern: '^(?:[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-6])$' },
+  },
   [],
 );
 /** No query at all. */
@@ -81,9 +91,42 @@ export const problemBody = {
   },
 } as const;
 
+const refusals = { '4xx': problemBody, '5xx': problemBody } as const;
+
 /** Answers of a route for the OpenAPI document. */
 export const answers = (description: string, ...statuses: readonly number[]): object => ({
   ...Object.fromEntries(statuses.map((status) => [status, answer(description)])),
-  '4xx': problemBody,
-  '5xx': problemBody,
+  ...refusals,
 });
+const objects = { type: 'array', items: { type: 'object', additionalProperties: true } };
+const canSign = { type: 'string', enum: ['yes', 'degraded', 'no'] };
+const until = { type: ['number', 'null'], description: 'Unix milliseconds; null where that is not known.' };
+/** Answers of `GET /v1/health`. */
+export const healthAnswers = { 200: answer('Health', { canSign, until }), ...refusals };
+/** Answers of `GET /v1/status`. */
+export const statusAnswers = {
+  200: answer('Status', {
+    canSign,
+    until,
+    keys: answer('The keys as a whole', {
+      total: { type: 'integer' },
+      active: { type: 'integer' },
+      pending: { type: 'integer', description: 'Made, and not active on all nodes yet.' },
+      canSign: { type: 'integer', description: 'Active keys that can sign now.' },
+      renewing: { type: 'integer', description: 'Active keys with new shares on the way.' },
+      first: {
+        ...objects,
+        description: 'At most 100 keys, those first that can not sign; /v1/keys has all.',
+      },
+    }),
+  }),
+  ...refusals,
+};
+/** Answers of `GET /v1/keys`. */
+export const pageAnswers = {
+  200: answer('Keys, sorted by id', {
+    keys: objects,
+    next: { type: ['string', 'null'], description: 'The `after` of the next page; null at the end.' },
+  }),
+  ...refusals,
+};

@@ -296,6 +296,10 @@ test('malformed input: each is refused with a code, and nothing happens', async 
   const gets: readonly (readonly [method: string, path: string, status: number, code: string])[] = [
     ['GET', '/v1/status?x=1', 400, 'coordinator/bad-request'],
     ['GET', '/v1/keys?after=1', 400, 'coordinator/bad-request'],
+    ['GET', '/v1/keys?limit=0', 400, 'coordinator/bad-request'],
+    ['GET', '/v1/keys?limit=257', 400, 'coordinator/bad-request'],
+    ['GET', '/v1/keys?limit=1&limit=2', 400, 'coordinator/bad-request'],
+    ['GET', `/v1/keys?before=${id}`, 400, 'coordinator/bad-request'],
     ['GET', '/v1/keys/XYZ', 400, 'coordinator/bad-request'],
     ['GET', `/v1/keys/${id}`, 404, 'coordinator/unknown-key'],
     ['GET', `/v1/keys/${id}/address?chain=dogecoin`, 400, 'coordinator/bad-request'],
@@ -407,6 +411,28 @@ test('given a wait of nothing, then the answer is 202 and the result can be read
     answer = await made.client.signature(running.id);
   }
   assert.equal(answer.status, 'done');
+});
+
+test('keys come page by page, sorted by id, and the client puts the pages together', async (t) => {
+  const made = await api(t);
+  const ids: string[] = [];
+  for (const label of ['a', 'b', 'c']) {
+    ids.push((await made.client.createKey(made.cluster.create({ label }))).key?.id ?? '');
+  }
+  ids.sort();
+  assert.deepEqual(await made.client.keyPage({ limit: 2 }), {
+    keys: await Promise.all(ids.slice(0, 2).map((id) => made.client.key(id))),
+    next: ids[1],
+  });
+  const last = await made.client.keyPage({ after: ids[1], limit: 2 });
+  assert.deepEqual([last.keys.map(({ id }) => id), last.next], [ids.slice(2), null]);
+  assert.deepEqual(
+    (await made.client.keys()).map(({ id }) => id),
+    ids,
+  );
+  const { keys } = await made.client.status();
+  assert.deepEqual([keys.total, keys.active, keys.pending, keys.canSign, keys.first.length], [3, 3, 0, 3, 3]);
+  assert.deepEqual(await made.client.health(), { canSign: 'yes', until: (await made.client.status()).until });
 });
 
 test('the description lists every route and closed bodies', async (t) => {

@@ -16,7 +16,7 @@ import { catalogue } from '../wire/errors/index.ts';
 import { equalBytes, toHex } from '../wire/ids.ts';
 import { requestBytes, signedRequest } from '../wire/messages/request.ts';
 import { callerOf } from './apiKeys.ts';
-import type { HealthBody, ManifestBody, ProblemBody } from './api.ts';
+import type { HealthBody, KeysBody, ManifestBody, ProblemBody } from './api.ts';
 import { parsePath } from './chains/path.ts';
 import type { Coordinator } from './coordinator.ts';
 import { parseStrictJson } from './json.ts';
@@ -25,11 +25,15 @@ import {
   addressQuery,
   answers,
   bodyLimits,
+  healthAnswers,
   idParams,
   manifestBody,
   nodeParams,
   noQuery,
+  pageAnswers,
+  pageQuery,
   requestBody,
+  statusAnswers,
   waitQuery,
 } from './schemas.ts';
 import type { ApiKeyRecord, Store } from './store/store.ts';
@@ -44,8 +48,10 @@ export type ApiCoordinator = Pick<
   | 'stored'
   | 'signature'
   | 'status'
+  | 'health'
   | 'keys'
   | 'keyBody'
+  | 'keyPage'
   | 'pairings'
   | 'address'
   | 'evidence'
@@ -67,6 +73,9 @@ export interface ServerModules {
 
 /** Longest wait for a result where the caller names none, in milliseconds. */
 const defaultWaitMs = 30_000;
+
+/** Keys of one page where the caller names no number. */
+const defaultPage = 100;
 
 /** Routes that need no API key. */
 const open = new Set(['/v1/health', '/openapi.json']);
@@ -169,23 +178,23 @@ export async function makeServer(modules: ServerModules): Promise<FastifyInstanc
 
   app.get(
     '/v1/health',
-    { schema: { querystring: noQuery, security: [], response: answers('Health', 200) } },
-    () => {
-      const { canSign, until } = coordinator.status();
-      return { canSign, until } satisfies HealthBody;
-    },
+    { schema: { querystring: noQuery, security: [], response: healthAnswers } },
+    (): HealthBody => coordinator.health(),
   );
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   app.get('/metrics', { schema: { querystring: noQuery, hide: true } }, (_request, reply) => {
     reply.type('text/plain; version=0.0.4; charset=utf-8');
     return coordinator.metricsText();
   });
-  app.get('/v1/status', { schema: { querystring: noQuery, response: answers('Status', 200) } }, () =>
+  app.get('/v1/status', { schema: { querystring: noQuery, response: statusAnswers } }, () =>
     coordinator.status(),
   );
-  app.get('/v1/keys', { schema: { querystring: noQuery, response: answers('Keys', 200) } }, () => ({
-    keys: coordinator.keys.list().map((key) => coordinator.keyBody(key)),
-  }));
+  app.get<{ Querystring: PageQuery }>(
+    '/v1/keys',
+    { schema: { querystring: pageQuery, response: pageAnswers } },
+    ({ query: { after = '', limit } }): KeysBody =>
+      coordinator.keyPage(after, limit === undefined ? defaultPage : Number(limit)),
+  );
   app.get<{ Params: { id: string } }>(
     '/v1/keys/:id',
     { schema: { params: idParams, querystring: noQuery, response: answers('A key', 200) } },
@@ -291,6 +300,10 @@ interface SignedCall {
   readonly Body: { readonly request: string };
   readonly Querystring: { readonly wait?: string };
   readonly Params: { readonly id?: string };
+}
+interface PageQuery {
+  readonly after?: string;
+  readonly limit?: string;
 }
 interface AddressQuery {
   readonly chain?: string;

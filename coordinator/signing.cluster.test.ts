@@ -100,7 +100,7 @@ test('given no node, when a signature is asked for, then the error names each no
   });
   const status = made.coordinator.status();
   assert.equal(status.canSign, 'no');
-  assert.equal(status.keys[0]?.until, null);
+  assert.equal(status.keys.first[0]?.until, null);
 });
 
 test('T32: given one node down, then the status says with whom and until when, and that none is to spare', async (t) => {
@@ -114,8 +114,8 @@ test('T32: given one node down, then the status says with whom and until when, a
   const status = made.coordinator.status();
   assert.equal(status.canSign, 'degraded');
   assert.deepEqual(status.with, ['node-1', 'node-3']);
-  assert.deepEqual(status.keys[0]?.with, ['node-1', 'node-3']);
-  const [without] = status.keys[0].without;
+  assert.deepEqual(status.keys.first[0]?.with, ['node-1', 'node-3']);
+  const [without] = status.keys.first[0].without;
   assert.equal(without?.node, 'node-2');
   assert.ok((status.until ?? 0) > made.cluster.clock.now());
   assert.ok(status.next !== null && status.next.at >= made.cluster.clock.now());

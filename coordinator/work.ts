@@ -20,7 +20,8 @@ import { runCeremony, storedByAll, type Ceremony } from './ceremonies/ceremony.t
 import { concludes, participantsOf, roundsOf, type CeremonyRequest } from './ceremonies/kinds.ts';
 import { pathText } from './chains/path.ts';
 import type { JobDone } from './jobs.ts';
-import { agreedKey, generationsOf, type Key, type KeyDirectory } from './keys.ts';
+import { agreedKey, generationsOf, type Key } from './keyFacts.ts';
+import type { KeyDirectory } from './keys.ts';
 import type { CoordinatorLimits } from './limits.ts';
 import type { Log } from './log.ts';
 import type { Metrics, SessionAction } from './metrics.ts';
@@ -205,7 +206,10 @@ export class Work {
     const plan = { generation: 0, holders: [], check: storedByAll };
     return this.#ceremony(job, request, plan, async (ceremony, ms) => {
       const { key, generation } = storedByAll(ceremony.broadcasts);
-      const stored = await agreedKey(key, request, { nodes, cluster: manifest().manifest.cluster });
+      const stored = await agreedKey(key, request, {
+        ask: (name, id) => nodes.ask(name, id),
+        cluster: manifest().manifest.cluster,
+      });
       const { times: rounds, envelopes: confirmations } = ceremony;
       const result: Made = { key, rounds, ms: ms() };
       await keys.addPending(stored, keyActivate.encode({ key, confirmations: [...confirmations] }), {

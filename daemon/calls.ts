@@ -1,7 +1,6 @@
 /** One handler for each call of phase.ts: bytes in, bytes out. The server has checked caller, phase and size before. */
 import { SymbolonError } from '../wire/errors/index.ts';
-import { evidenceAnswer, evidenceAsk, keyList } from '../wire/messages/node.ts';
-import { claimsBytes } from '../wire/messages/session.ts';
+import { evidenceAnswer, evidenceAsk, keyList, maxKeyIds, maxKeyPage } from '../wire/messages/node.ts';
 import type { RouteName } from './phase.ts';
 import type { SignerNode } from './node.ts';
 import { canServe, statusBytes } from './status.ts';
@@ -11,8 +10,8 @@ export interface Call {
   /** Name of the authenticated client; empty on a public call. */
   readonly client: string;
   readonly body: Uint8Array;
-  /** The `after` of the query, if there is one. */
-  readonly after: string | undefined;
+  /** The query of the address: text by name, or lists of texts. */
+  readonly query: Readonly<Record<string, unknown>>;
 }
 /** An answer. An empty CBOR body is sent as 204. */
 export interface Answer {
@@ -22,8 +21,23 @@ export interface Answer {
 /** Handles one call. @throws SymbolonError for every refusal. */
 export type Handler = (call: Call) => Answer | Promise<Answer>;
 
-/** Keys in one answer of `GET /v1/keys`. */
-const keysPage = 256;
+/** What `GET /v1/keys` is asked for: what changed after a number, or these keys. */
+function keysAsked(query: Call['query']): { readonly since: number } | { readonly ids: readonly string[] } {
+  const [name, ...others] = Object.keys(query);
+  const value = query[name ?? ''];
+  if (others.length === 0 && typeof value === 'string') {
+    if (name === 'since' && /^(?:0|[1-9][0-9]{0,14})$/.test(value)) {
+      return { since: Number(value) };
+    }
+    if (name === 'ids' && new RegExp(`^[0-9a-f]{32}(?:,[0-9a-f]{32}){0,${maxKeyIds - 1}}$`).test(value)) {
+      return { ids: value.split(',') };
+    }
+  }
+  throw new SymbolonError('node/bad-call', {
+    reason: `the query must be since=NUMBER, or ids= and 1 to ${maxKeyIds} key ids with commas between`,
+  });
+}
+
 const cbor = (body: Uint8Array): Answer => ({ type: 'application/cbor', body });
 
 /** The handlers of a node. */
@@ -35,21 +49,16 @@ export function handlersOf(node: SignerNode): Readonly<Record<RouteName, Handler
     }),
     evidence: async ({ body }) => {
       const { nonce } = evidenceAsk.decode(body);
-      const { manifest, hash } = node.manifest();
       const { attester, gate } = node;
+      const before = node.now();
       const evidence = await attester.makeEvidence({
         // T02: the relying party's own nonce, and a claim that says it is for a channel and for no session.
         nonce,
         publicKey: gate.identityBytes,
-        userData: claimsBytes.encode({
-          v: 1,
-          role: 'channel',
-          cluster: manifest.cluster,
-          node: node.name,
-          boot: gate.boot,
-          manifest: hash,
-        }),
+        role: 'channel',
+        userData: node.claims('channel'),
       });
+      node.madeEvidence(evidence, { from: before, to: node.now() });
       return cbor(evidenceAnswer.encode({ node: node.name, platform: attester.platform, evidence }));
     },
     status: () =>
@@ -62,19 +71,34 @@ export function handlersOf(node: SignerNode): Readonly<Record<RouteName, Handler
           attester: node.attester,
           manifest: node.manifest(),
           keys: node.keyCounts(),
+          keyChange: node.keyChange(),
           sessions: node.sessionCounts(),
           pairings: node.pairingList(),
           presignatures: node.presignatureCounts(),
+          evidence: node.evidenceStatus(),
           refusals: node.refusals,
           now: node.now,
         }),
       ),
-    keys: async ({ after }) => {
-      if (after !== undefined && !/^[0-9a-f]{32}$/.test(after)) {
-        throw new SymbolonError('node/bad-call', { reason: 'after is not a key id' });
-      }
-      const found = await node.keystore().list(after, keysPage + 1);
-      return cbor(keyList.encode({ keys: found.slice(0, keysPage), more: found.length > keysPage }));
+    keys: async ({ query }) => {
+      const asked = keysAsked(query);
+      const keystore = node.keystore();
+      const last = keystore.lastChange();
+      const changes = await ('ids' in asked
+        ? keystore.describe(asked.ids)
+        : keystore.changes(asked.since, maxKeyPage));
+      return cbor(
+        keyList.encode({
+          boot: node.gate.boot,
+          // A key may have changed since: the last number is never below one of the page.
+          last: Math.max(last, ...changes.map(({ number }) => number)),
+          changes: changes.map(({ number, id, key }) => ({
+            number,
+            id,
+            ...(key === undefined ? {} : { key }),
+          })),
+        }),
+      );
     },
     manifest: () => cbor(node.manifest().signed),
     putManifest: async ({ body }) => {

@@ -3,21 +3,19 @@
  * runs in, so that socket paths stay short (sockaddr_un has 108 bytes).
  */
 import { parseAddress, type Address } from '../enclave/address/index.ts';
+import { nsmPath, readTpmAddress, type TpmAddress } from '../enclave/attester/index.ts';
 import { readJsonFile } from '../hsm/json.ts';
 import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
 import { fromHex, name } from '../wire/ids.ts';
-import { platforms, type Platform } from '../wire/messages/manifest.ts';
-import { oneOf, record, text } from '../wire/shape.ts';
+import { list, oneOf, optional, record, tagged, text, uint, type TypeOf } from '../wire/shape.ts';
 
 const path = text(4_096);
-const file = record({
+const common = {
   node: name,
   /** Cluster id: 16 bytes in lower-case hexadecimal. */
   cluster: text(32, /^[0-9a-f]{32}$/),
   /** `unix:PATH` or `tcp:HOST:PORT`. */
   listen: text(256),
-  platform: oneOf(...platforms),
-  attester: record({ folder: path }),
   hsm: record({ socket: text(107) }),
   store: record({ folder: path }),
   manifest: record({
@@ -25,7 +23,43 @@ const file = record({
     /** 32 bytes in lower-case hexadecimal: who may sign the first manifest, see governance/SPEC.md. */
     anchor: text(64, /^[0-9a-f]{64}$/),
   }),
+};
+/** The platform says what its attester needs. */
+const file = tagged('platform', {
+  dev: { ...common, attester: record({ folder: path }) },
+  nitro: { ...common, attester: optional(record({ device: optional(path) })) },
+  tpm2: {
+    ...common,
+    attester: record({
+      folder: path,
+      /** `device:/dev/tpmrm0`; of an emulator `unix:/PATH` or `tcp:127.0.0.1:PORT`. */
+      tpm: text(4_096),
+      /** Registers to quote, 0 to 23; 0 to 15 unless told. */
+      pcrs: optional(list(uint(23), 24, 1)),
+      bank: optional(oneOf('sha256', 'sha384')),
+      /** The firmware's log of the boot, for evidence of channels: `/sys/kernel/security/tpm0/binary_bios_measurements`. */
+      eventLog: optional(path),
+    }),
+  },
 });
+
+/** What makes evidence, and how, by platform. */
+export type AttesterConfig =
+  | { readonly platform: 'dev'; readonly folder: string }
+  | { readonly platform: 'nitro'; readonly device: string }
+  | ({ readonly platform: 'tpm2' } & Tpm2Config);
+/** The attester of a node with a TPM 2.0. */
+export interface Tpm2Config {
+  /** Holds what enrolment left. */
+  readonly folder: string;
+  readonly tpm: TpmAddress;
+  /** Registers to quote, each once. */
+  readonly pcrs: readonly number[];
+  readonly bank: 'sha256' | 'sha384';
+  readonly eventLog: string | undefined;
+}
+/** What the firmware, the boot loader and the kernel measure into. */
+const defaultPcrs = Array.from({ length: 16 }, (_, index) => index);
 
 /** A configuration that was read. */
 export interface DaemonConfig {
@@ -33,8 +67,7 @@ export interface DaemonConfig {
   /** 16 bytes. */
   readonly cluster: Uint8Array;
   readonly listen: Address;
-  readonly platform: Platform;
-  readonly attester: { readonly folder: string };
+  readonly attester: AttesterConfig;
   readonly hsm: { readonly socket: string };
   /** Holds the key store (`keys/`) and the replay guard (`replay.journal`). */
   readonly store: { readonly folder: string };
@@ -52,13 +85,12 @@ export function readConfig(at: string): DaemonConfig {
   if (read.state !== 'read') {
     return refuse('file', read.state === 'absent' ? 'absent' : read.reason);
   }
-  const { node, cluster, listen, platform, attester, hsm, store, manifest } = read.value;
+  const { node, cluster, listen, hsm, store, manifest } = read.value;
   return {
     node,
     cluster: fromHex(cluster) ?? refuse('cluster', 'not hexadecimal'),
     listen: addressOf(listen),
-    platform,
-    attester,
+    attester: attesterOf(read.value),
     hsm,
     store,
     manifest: {
@@ -66,6 +98,33 @@ export function readConfig(at: string): DaemonConfig {
       anchor: fromHex(manifest.anchor) ?? refuse('anchor', 'not hexadecimal'),
     },
   };
+}
+
+function attesterOf(read: TypeOf<typeof file>): AttesterConfig {
+  switch (read.platform) {
+    case 'dev':
+      return { platform: 'dev', folder: read.attester.folder };
+    case 'nitro':
+      return { platform: 'nitro', device: read.attester?.device ?? nsmPath };
+    case 'tpm2': {
+      const { folder, tpm, pcrs = defaultPcrs, bank = 'sha256', eventLog } = read.attester;
+      if (new Set(pcrs).size !== pcrs.length) {
+        return refuse('attester.pcrs', 'a register is named twice');
+      }
+      return { platform: 'tpm2', folder, tpm: tpmAddressOf(tpm), pcrs, bank, eventLog };
+    }
+  }
+}
+
+function tpmAddressOf(tpm: string): TpmAddress {
+  try {
+    return readTpmAddress(tpm);
+  } catch (error) {
+    if (isSymbolonError(error, 'tpm/bad-address')) {
+      return refuse('attester.tpm', error.facts.reason);
+    }
+    throw error;
+  }
 }
 
 function addressOf(listen: string): Address {

@@ -36,6 +36,7 @@ const appraisal = (node: string): Appraisal => ({
   pcrs: new Map(),
   machine: 'i-0',
   tpm: undefined,
+  marks: { since: 1, mark: 1, boots: 1, witnessed: new Map() },
 });
 
 function scene(

@@ -6,6 +6,7 @@
 import {
   openEnvelope,
   sealEnvelope,
+  signPresence,
   type ExpectedEnvelope,
   type NodeIdentity,
   type TlsKey,
@@ -100,6 +101,14 @@ export class Gate {
    */
   open(envelope: Envelope, expected: ExpectedEnvelope): Uint8Array {
     return openEnvelope(this.#identity, envelope, { ...expected, self: this.#node });
+  }
+
+  /**
+   * Says for this node that it takes part in a session, 64 bytes: where the others take its evidence of an earlier one. It
+   * allows nothing by itself; what leaves is checked by {@link Gate.release}.
+   */
+  presence(session: Uint8Array): Uint8Array {
+    return signPresence(this.#identity, session, this.#node);
   }
 
   /**

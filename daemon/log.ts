@@ -31,6 +31,9 @@ export interface LogFacts {
   readonly version?: number;
   /** Generation of a key. */
   readonly generation?: number;
+  /** What a node has counted, and what a peer has seen of it. */
+  readonly mark?: number;
+  readonly witnessed?: number;
   readonly count?: number;
   readonly ms?: number;
 }

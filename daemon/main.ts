@@ -3,11 +3,11 @@ import { randomFillSync } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { formatAddress } from '../enclave/address/index.ts';
-import { digestProgramFolder, insecureDevAttester } from '../enclave/attester/index.ts';
 import { connectHsm } from '../hsm/index.ts';
 import { hardenProcess, notify, secureBuffer } from '../native/binding.ts';
 import { checkBackends } from '../threshold/group/selfTest.ts';
 import { isSymbolonError } from '../wire/errors/index.ts';
+import { attestersOf } from './attesters.ts';
 import { configPath, readConfig } from './config.ts';
 import { nodeFiles } from './files/atomic.ts';
 import { jsonLog, whereOf } from './log.ts';
@@ -26,10 +26,7 @@ const random = (length: number): Uint8Array => randomFillSync(new Uint8Array(len
 
 /** The folder of the built program, which holds this file's folder. */
 const programFolder = join(import.meta.dirname, '..');
-const attesters: NodeModules['attesters'] = {
-  dev: async ({ attester: { folder } }) =>
-    insecureDevAttester({ folder, program: await digestProgramFolder(programFolder), now }),
-};
+const attesters: NodeModules['attesters'] = attestersOf({ program: programFolder, now });
 
 async function main(): Promise<void> {
   // Before anything secret is in memory: the identity is made, and shares are opened, after this line.
@@ -50,7 +47,7 @@ async function main(): Promise<void> {
   log('info', 'serving', {
     node: config.node,
     address: formatAddress(server.address),
-    platform: config.platform,
+    platform: config.attester.platform,
     phase: node.phase.phase,
   });
   notify('READY=1');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -85,6 +85,21 @@ test('T11: given a replay guard that is gone, when the node starts again, then i
   await assert.rejects(call(cluster, 'node-1', 'open', random(10)), refusal('node/wrong-phase'));
 });
 
+test('T15: given a pairing that is not to be opened, when the node starts, then its log and its status name it, and the node serves', async (t) => {
+  const cluster = await testCluster(t);
+  await pairNodes(cluster);
+  const { lines, node } = await cluster.restart('node-1', async () => {
+    const folder = join(cluster.folder, 'node-1', 'store', 'pairings');
+    const file = (await readdir(folder)).find((name) => name.startsWith('node-2.')) ?? assert.fail();
+    await writeFile(join(folder, file), random(100), { mode: 0o600 });
+  });
+  assert.equal(node.phase.phase, 'ready');
+  assert.equal(node.pairingList().find(({ peer }) => peer === 'node-2')?.state, 'broken');
+  const line = lines.find(({ event }) => event === 'pairing-broken') ?? assert.fail('no line in the log');
+  assert.match(line.detail ?? '', /node-2/);
+  assert.ok(node.refusals.entries.some(({ peer, code }) => peer === 'node-1' && code === line.code));
+});
+
 test('given a manifest that is absent, broken or not trusted, when the node starts, then it is frozen', async (t) => {
   const cluster = await testCluster(t);
   const file = join(cluster.folder, 'node-1', 'manifest.cbor');
@@ -111,12 +126,11 @@ test('given a manifest that is absent, broken or not trusted, when the node star
 test('given a platform that this build does not have, when the node boots, then it ends by name', async (t) => {
   const cluster = await testCluster(t);
   const { config, modules } = cluster.node('node-1');
-  for (const platform of ['nitro', 'nitro-tpm', 'tpm2'] as const) {
-    await assert.rejects(
-      SignerNode.boot({ ...config, platform }, modules),
-      refusal('node/platform-not-here', { platform }),
-    );
-  }
+  const attester = { platform: 'nitro', device: '/dev/nsm' } as const;
+  await assert.rejects(
+    SignerNode.boot({ ...config, attester }, modules),
+    refusal('node/platform-not-here', { platform: 'nitro', here: ['dev'] }),
+  );
 });
 
 test('T36: given a new manifest in the middle of a session, when its next round comes, then nothing leaves', async (t) => {

@@ -11,6 +11,7 @@ import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
 import { equalBytes, toHex } from '../wire/ids.ts';
 import { maxPresignatureAgeMs, maxPresignatures, maxPresignaturesPerKey } from '../wire/limits.ts';
 import type { Platform } from '../wire/messages/manifest.ts';
+import { claimsBytes, type Claims } from '../wire/messages/session.ts';
 import type { DaemonConfig } from './config.ts';
 import type { Files } from './files/atomic.ts';
 import { Gate } from './gate.ts';
@@ -21,6 +22,8 @@ import type { BrokenFile, Keystore } from './keystore/keystore.ts';
 import type { MakeMemory } from './keystore/secretMemory.ts';
 import { whereOf, type Log } from './log.ts';
 import type { FoundPairing, PairingInfo, Pairings } from './pairings/contract.ts';
+import type { Between } from './peers/clock.ts';
+import { PeerMemory, type Behind, type EvidenceStatus } from './peers/memory.ts';
 import { PhaseHolder } from './phase.ts';
 import { PresignaturePool } from './presignatures/pool.ts';
 import { Sessions } from './sessions/service.ts';
@@ -80,6 +83,7 @@ export class SignerNode {
   #manifest: ManifestStore | undefined;
   #hsm: HsmLink | undefined;
   #guard: ReplayGuard | undefined;
+  #peers: PeerMemory | undefined;
   #keystore: Keystore | undefined;
   #pairings: Pairings | undefined;
   #sessions: Sessions | undefined;
@@ -122,10 +126,11 @@ export class SignerNode {
    * @throws SymbolonError `node/platform-not-here`, `attester/*`.
    */
   static async boot(config: NodeConfig, modules: NodeModules): Promise<SignerNode> {
-    const open = modules.attesters[config.platform];
+    const { platform } = config.attester;
+    const open = modules.attesters[platform];
     if (open === undefined) {
       throw new SymbolonError('node/platform-not-here', {
-        platform: config.platform,
+        platform,
         here: Object.keys(modules.attesters),
       });
     }
@@ -176,9 +181,45 @@ export class SignerNode {
     return this.#require(this.#pairings);
   }
 
+  /** What it remembers of peers. @throws SymbolonError `node/wrong-phase` before the replay guard is open. */
+  peers(): PeerMemory {
+    return this.#require(this.#peers);
+  }
+
   /** Keys by state; zeros before the key store is open. */
   keyCounts(): ReturnType<Keystore['counts']> {
     return this.#keystore?.counts() ?? { active: 0, pending: 0, broken: 0 };
+  }
+
+  /** Number of the last change of the list of keys; 0 before the key store is open. */
+  keyChange(): number {
+    return this.#keystore?.lastChange() ?? 0;
+  }
+
+  /**
+   * The claims that evidence of this node binds now. A node that can not read what it counted shows zeros: it says where it
+   * is and takes part in nothing.
+   * @throws SymbolonError `node/no-manifest`.
+   */
+  claims(role: Claims['role']): Uint8Array {
+    const current = this.manifest();
+    if (this.#peers !== undefined) {
+      return this.#peers.claims(role, current);
+    }
+    const { manifest, hash } = current;
+    const { boot } = this.gate;
+    const common = { v: 2, role, cluster: manifest.cluster, node: this.name, boot, manifest: hash } as const;
+    return claimsBytes.encode({ ...common, boots: 0, since: 0, mark: 0, witnessed: new Map() });
+  }
+
+  /** Notes evidence that was made for a channel: the time in it, for the status (T37). */
+  madeEvidence(evidence: Uint8Array, between: Between): void {
+    this.#peers?.made(evidence, between);
+  }
+
+  /** Marks, times and accepted evidence; nothing before the replay guard is open. */
+  evidenceStatus(): EvidenceStatus | undefined {
+    return this.#peers?.status();
   }
 
   /** Sessions by state; zeros before the node is ready. */
@@ -242,7 +283,8 @@ export class SignerNode {
       throw opened.refusal;
     }
     const { manifest } = opened.store.current;
-    const { node, cluster, platform } = this.#config;
+    const { node, cluster, attester } = this.#config;
+    const { platform } = attester;
     const differs = (field: string, wanted: string, got: string): SymbolonError =>
       new SymbolonError('node/not-in-manifest', { field, wanted, got });
     if (!equalBytes(manifest.cluster, cluster)) {
@@ -272,6 +314,22 @@ export class SignerNode {
       { files, now },
     );
     this.#logRecovered(this.#guard.recovered);
+    this.#peers = new PeerMemory(
+      { node: this.name, platform: this.attester.platform, boot: this.gate.boot },
+      {
+        marks: this.#guard.marks,
+        now,
+        ticks: () => performance.now(),
+        behind: (found) => {
+          this.#behind(found);
+        },
+      },
+    );
+  }
+
+  /** T09: told by a peer that this node has been further than it knows. */
+  #behind({ peer, mark, witnessed }: Behind): void {
+    this.#modules.log('error', 'node-behind', { peer, mark, witnessed, code: 'gate/behind-itself' });
   }
 
   #unlock(): Promise<void> {
@@ -291,13 +349,17 @@ export class SignerNode {
         this.#logRecovered(keystore.recovered);
         this.#logRecovered(pairings.recovered);
         for (const file of keystore.broken()) {
-          this.#brokenFile(file);
+          this.#brokenFile('key-broken', file);
+        }
+        for (const broken of pairings.broken()) {
+          // The name of the file says which peer it is about.
+          this.#brokenFile('pairing-broken', { ...broken, detail: `${broken.file}: ${broken.detail}` });
         }
         this.#sessions = this.#makeSessions(keystore, pairings);
         this.#scrubbing = keystore.scrub({
           pause: () => delay(scrubPauseMs, this.#stopping.signal),
           found: (file) => {
-            this.#brokenFile(file);
+            this.#brokenFile('key-broken', file);
           },
         });
       },
@@ -308,9 +370,9 @@ export class SignerNode {
   }
 
   /** In the status too: a record is refused by name, like a peer. */
-  #brokenFile({ code, detail }: BrokenFile): void {
+  #brokenFile(event: 'key-broken' | 'pairing-broken', { code, detail }: BrokenFile): void {
     const { log, now } = this.#modules;
-    log('error', 'key-broken', { code, detail });
+    log('error', event, { code, detail });
     this.refusals.add(now(), this.name, { code, message: detail });
   }
 
@@ -325,6 +387,7 @@ export class SignerNode {
       pairings,
       pool: this.#pool,
       guard: this.#require(this.#guard),
+      peers: this.#require(this.#peers),
       manifest: () => this.manifest(),
       random,
       now,

@@ -121,15 +121,18 @@ test('given a known client, when it asks, then it gets status, keys and manifest
   assert.equal(status.phase, 'ready');
   assert.deepEqual(status.keys, { active: 1, pending: 0, broken: 0 });
   assert.ok((status.evidenceUntil ?? 0) > status.now);
-  const keys = keyList.decode((await ask(coordinator, '/v1/keys')).body);
+  const keys = keyList.decode((await ask(coordinator, '/v1/keys?since=0')).body);
+  assert.deepEqual(keys.boot, status.boot);
+  assert.equal(keys.last, status.keyChange);
   assert.deepEqual(
-    keys.keys.map(({ id, state }) => [id, state]),
-    [[key, 'active']],
+    keys.changes.map((one) => [one.number, one.id, one.key?.state]),
+    [[keys.last, key, 'active']],
   );
-  assert.deepEqual(keyList.decode((await ask(coordinator, `/v1/keys?after=${key}`)).body), {
-    keys: [],
-    more: false,
-  });
+  const after = keyList.decode((await ask(coordinator, `/v1/keys?since=${keys.last}`)).body);
+  assert.deepEqual(after, { boot: status.boot, last: keys.last, changes: [] });
+  const other = '0'.repeat(32);
+  const named = keyList.decode((await ask(coordinator, `/v1/keys?ids=${other},${key}`)).body);
+  assert.deepEqual(named.changes, [{ number: 0, id: other }, ...keys.changes]);
   assert.ok(equalBytes((await ask(coordinator, '/v1/manifest')).body, cluster.signed));
   assert.equal((await ask(coordinator, '/v1/manifest', { method: 'PUT', body: cluster.signed })).status, 204);
 });
@@ -156,7 +159,20 @@ test('T34: given a known client, when the frame of a call is wrong, then it is r
   assert.equal(await post('/v1/sessions/open', new Uint8Array(0)), 'wire/malformed-cbor');
   assert.equal(await refusedAs(relay, '/v1/nothing', {}), 'node/no-such-route');
   assert.equal(await refusedAs(relay, '/v1/status', { body: Uint8Array.of(1) }), 'node/bad-call');
-  assert.equal(await refusedAs(relay, '/v1/keys?after=..', {}), 'node/bad-call');
+  const id = '0'.repeat(32);
+  for (const query of [
+    '',
+    '?since=..',
+    '?since=1&since=2',
+    '?since=0&ids=',
+    '?ids=',
+    `?ids=${id},`,
+    '?after=1',
+  ]) {
+    assert.equal(await refusedAs(relay, `/v1/keys${query}`, {}), 'node/bad-call', query);
+  }
+  const tooMany = Array.from({ length: 17 }, () => id).join(',');
+  assert.equal(await refusedAs(relay, `/v1/keys?ids=${tooMany}`, {}), 'node/bad-call');
   assert.equal(
     await refusedAs(relay, '/v1/status', { method: 'POST', body: Uint8Array.of(1) }),
     'node/no-such-route',

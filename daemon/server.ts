@@ -196,8 +196,7 @@ function makeApp(node: SignerNode, modules: ServerModules): FastifyInstance<Serv
 
 async function handled(handler: Handler, request: FastifyRequest, client: string): Promise<Answer> {
   const body = request.body instanceof Uint8Array ? request.body : new Uint8Array(0);
-  const after: unknown = (request.query as Readonly<Record<string, unknown>>)['after'];
-  return handler({ client, body, after: typeof after === 'string' ? after : undefined });
+  return handler({ client, body, query: request.query as Readonly<Record<string, unknown>> });
 }
 
 async function send(reply: FastifyReply, { type, body }: Answer): Promise<void> {

@@ -6,6 +6,7 @@ import { nodeStatus, type NodeStatus } from '../wire/messages/node.ts';
 import type { VerifiedManifest } from '../manifest/index.ts';
 import type { Keystore } from './keystore/keystore.ts';
 import type { PairingInfo } from './pairings/contract.ts';
+import type { EvidenceStatus } from './peers/memory.ts';
 import type { PhaseView } from './phase.ts';
 import type { PoolCount } from './presignatures/pool.ts';
 import type { Refusal } from './sessions/peers.ts';
@@ -18,20 +19,32 @@ const maxRefusals = 16;
 /** Pools of presignatures that a status shows: at most so many, and at most so many bytes of them. */
 const maxPools = { count: 256, bytes: 24_576 };
 
-/** The last refusals of peers, newest first. */
+/** Codes that refusals are counted by. The catalogue has fewer that a peer can be refused with. */
+const maxCodes = 64;
+
+/** The last refusals of peers, newest first, and how many there were of each code. */
 export class RefusalLog {
   #entries: readonly Refusal[] = [];
+  readonly #counts = new Map<string, number>();
 
   /** Adds one; the oldest goes where there are more than 16. */
   add(at: number, peer: string, error: Pick<SymbolonError, 'message'> & { readonly code: string }): Refusal {
     const entry = { at, peer, code: error.code, detail: error.message.slice(0, 1_024) };
     this.#entries = [entry, ...this.#entries].slice(0, maxRefusals);
+    if (this.#counts.has(entry.code) || this.#counts.size < maxCodes) {
+      this.#counts.set(entry.code, (this.#counts.get(entry.code) ?? 0) + 1);
+    }
     return entry;
   }
 
   /** Newest first. */
   get entries(): readonly Refusal[] {
     return this.#entries;
+  }
+
+  /** Refusals since the start, by code. */
+  get counts(): readonly { readonly code: string; readonly count: number }[] {
+    return [...this.#counts].map(([code, count]) => ({ code, count }));
   }
 }
 
@@ -46,9 +59,12 @@ export interface StatusModules {
   readonly attester: Pick<Attester, 'platform' | 'notAfter'>;
   readonly manifest: VerifiedManifest;
   readonly keys: ReturnType<Keystore['counts']>;
+  readonly keyChange: number;
   readonly sessions: ReturnType<SessionTable['counts']>;
   readonly pairings: readonly PairingInfo[];
   readonly presignatures: { readonly total: number; readonly pools: readonly PoolCount[] };
+  /** Absent before the replay guard is open. */
+  readonly evidence: EvidenceStatus | undefined;
   readonly refusals: RefusalLog;
   readonly now: () => number;
 }
@@ -85,6 +101,7 @@ export function statusBytes(modules: StatusModules): Uint8Array {
     platform: modules.attester.platform,
     manifest: { hash: manifest.hash, version: manifest.version },
     keys: modules.keys,
+    keyChange: modules.keyChange,
     sessions: modules.sessions,
     backends: [...backends].map(([scheme, backend]) => ({ scheme, backend })),
     pairings: [...modules.pairings],
@@ -93,6 +110,15 @@ export function statusBytes(modules: StatusModules): Uint8Array {
       pools: shownPools(modules.presignatures.pools),
     },
     evidenceUntil: evidenceUntil(modules),
+    ...(modules.evidence === undefined
+      ? {}
+      : {
+          evidence: {
+            ...modules.evidence,
+            peers: [...modules.evidence.peers],
+            refused: [...refusals.counts],
+          },
+        }),
     refusals: [...refusals.entries],
   };
   return nodeStatus.encode(status);

@@ -179,8 +179,24 @@ test('T01: given an image of a real enclave without PCR 1, or of a TPM without a
       refusal('manifest/rule', { rule: 'no-measurement' }),
     );
   }
-  checkManifestRules(sampleManifest({ measurements: [image, { ...tpm, pcrs: new Map([[11, ones]]) }] }));
+  const known = new Map([4, 7, 11].map((index) => [index, ones]));
+  checkManifestRules(sampleManifest({ measurements: [image, { ...tpm, pcrs: known }] }));
 });
+
+for (const platform of ['nitro-tpm', 'tpm2'] as const) {
+  test(`T01: given an image of platform ${platform} that lists PCR 8 without PCR 9, when checked, then it is refused`, () => {
+    const pcrs = new Map([4, 7, 8].map((index) => [index, new Uint8Array(48).fill(1)]));
+    const half = { ...image, platform, pcrs } as const;
+    assert.throws(
+      () => {
+        checkManifestRules(sampleManifest({ measurements: [image, half] }));
+      },
+      refusal('manifest/rule', { rule: 'no-measurement' }),
+    );
+    const whole = { ...half, pcrs: new Map([...pcrs, [9, new Uint8Array(48).fill(1)]]) };
+    checkManifestRules(sampleManifest({ measurements: [image, whole] }));
+  });
+}
 
 test('given the sample manifest, when it is made, then no rule refuses it', () => {
   assert.ok(makeManifest(base).length > 0);

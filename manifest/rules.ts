@@ -161,8 +161,10 @@ function checkMeasurements({ measurements }: Manifest): void {
     }
     // An entry without them would accept any image (T01); an appraisal asks for all, see enclave/evidence/SPEC.md.
     const listed = new Set([...pcrs.keys(), ...events.map(({ pcr }) => pcr)]);
-    const { all, any } = imageRules[platform];
-    if (!all.every((pcr) => listed.has(pcr)) || (any.length > 0 && !any.some((pcr) => listed.has(pcr)))) {
+    const { all, any, pairs } = imageRules[platform];
+    const some = any.length === 0 || any.some((pcr) => listed.has(pcr));
+    const whole = pairs.every(([first, second]) => !listed.has(first) || listed.has(second));
+    if (!all.every((pcr) => listed.has(pcr)) || !some || !whole) {
       breaks('no-measurement', `measurements.${name}`);
     }
     if (notBefore >= notAfter) {

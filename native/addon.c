@@ -45,12 +45,13 @@ NAPI_MODULE_INIT() {
       {"processState", symbolon_process_state},
       {"secureBuffer", symbolon_secure_buffer},
       {"notify", symbolon_notify},
+      {"nsmRequest", symbolon_nsm_request},
   };
   if (!symbolon_define(env, exports, functions, sizeof functions / sizeof functions[0], NULL) ||
       !symbolon_register_scalars(env, exports) || !symbolon_register_vectors(env, exports) ||
       !symbolon_register_bits(env, exports) || !symbolon_register_secp256k1(env, exports) ||
       !symbolon_register_ed25519(env, exports) || !symbolon_register_ristretto255(env, exports) ||
-      !symbolon_register_p256(env, exports)) {
+      !symbolon_register_p256(env, exports) || !symbolon_register_es384(env, exports)) {
     return NULL;
   }
   return exports;

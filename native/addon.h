@@ -26,6 +26,8 @@ napi_value symbolon_process_state(napi_env env, napi_callback_info info);
 napi_value symbolon_secure_buffer(napi_env env, napi_callback_info info);
 /* notify.c: one datagram to the service manager. */
 napi_value symbolon_notify(napi_env env, napi_callback_info info);
+/* nsm.c: one request to the Nitro Security Module, answered through a promise. */
+napi_value symbolon_nsm_request(napi_env env, napi_callback_info info);
 
 /* Each puts its functions into the exports. False where that failed: an error is thrown then. */
 bool symbolon_register_scalars(napi_env env, napi_value exports);
@@ -35,6 +37,7 @@ bool symbolon_register_secp256k1(napi_env env, napi_value exports);
 bool symbolon_register_ed25519(napi_env env, napi_value exports);
 bool symbolon_register_ristretto255(napi_env env, napi_value exports);
 bool symbolon_register_p256(napi_env env, napi_value exports);
+bool symbolon_register_es384(napi_env env, napi_value exports);
 
 /* Throws an error for the errno value `number` of `call`. Always returns NULL, to be returned in turn. */
 napi_value symbolon_throw(napi_env env, int number, const char *call);

@@ -26,11 +26,12 @@ export type OfBytes = (...parts: Uint8Array[]) => Uint8Array;
 
 /** What the addon exports; each name is a function in C of the file that the comment names. */
 export interface Addon {
-  // process.c, secure_memory.c, notify.c
+  // process.c, secure_memory.c, notify.c, nsm.c
   readonly hardenProcess: () => void;
   readonly processState: () => ProcessState;
   readonly secureBuffer: (length: number) => Uint8Array;
   readonly notify: (address: string, state: string) => void;
+  readonly nsmRequest: (descriptor: number, request: Uint8Array) => Promise<Uint8Array>;
   // scalars.c and vectors.c, once for each order
   readonly scalarsSecp256k1: ScalarFunctions;
   readonly scalarsP256: ScalarFunctions;
@@ -74,6 +75,11 @@ export interface Addon {
     readonly publicSum: OfBytes;
     readonly add: OfBytes;
     readonly negate: OfBytes;
+  };
+  /** Absent where this Node does not export what it needs of its OpenSSL. */
+  readonly es384?: {
+    readonly isKey: (point: Uint8Array) => boolean;
+    readonly verify: (point: Uint8Array, data: Uint8Array, signature: Uint8Array) => boolean;
   };
 }
 
@@ -127,11 +133,12 @@ function root(): string {
 const scalarNames =
   'add subtract negate multiply invert fromWide isCanonical reduceWide areCanonical differencePlus addSelected ' +
   'combineColumns subtractSelected sumRows sumSelected';
-const expected: Readonly<Record<keyof Addon, string>> = {
+const expected: Readonly<Record<Exclude<keyof Addon, 'es384'>, string>> = {
   hardenProcess: '',
   processState: '',
   secureBuffer: '',
   notify: '',
+  nsmRequest: '',
   scalarsSecp256k1: scalarNames,
   scalarsP256: scalarNames,
   scalarsEd25519: scalarNames,

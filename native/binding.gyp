@@ -8,6 +8,7 @@
         "process.c",
         "secure_memory.c",
         "notify.c",
+        "nsm.c",
         "modulus.c",
         "scalars.c",
         "vectors.c",
@@ -17,7 +18,8 @@
         "edwards.c",
         "ristretto255.c",
         "p256.c",
-        "p256_sums.c"
+        "p256_sums.c",
+        "es384.c"
       ],
       "defines": ["NAPI_VERSION=8", "_GNU_SOURCE"],
       "libraries": ["-lsecp256k1", "-lsodium"],

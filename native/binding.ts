@@ -76,3 +76,17 @@ export function notify(state: string): boolean {
   }
   return true;
 }
+
+/**
+ * One request to the Nitro Security Module behind an open `/dev/nsm`, on a thread of its own pool: at most 4,096 bytes in,
+ * at most 12,288 out. It waits as long as the driver does.
+ * @throws SymbolonError `native/nsm-failed` where the ioctl fails, `native/not-built`.
+ */
+export async function nsmRequest(descriptor: number, request: Uint8Array): Promise<Uint8Array> {
+  const native = addon();
+  try {
+    return await native.nsmRequest(descriptor, request);
+  } catch (error) {
+    throw new SymbolonError('native/nsm-failed', failure(error), { cause: error });
+  }
+}

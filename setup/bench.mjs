@@ -5,6 +5,6 @@ import { run } from './log.mjs';
 import { prepare } from './prepare.mjs';
 
 await run(async () => {
-  await prepare();
+  await prepare({ tests: true });
   return runVisibly(process.execPath, [join(root, 'dist/bench/main.js'), ...process.argv.slice(2)]);
 });

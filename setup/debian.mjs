@@ -21,6 +21,7 @@ const library = (header, name) => () =>
     `/usr/local/lib/${name}`,
   );
 
+/** What building and running need. */
 const needs = [
   {
     package: 'softhsm2',
@@ -39,32 +40,46 @@ const needs = [
   { package: 'libsodium-dev', there: library('sodium.h', 'libsodium.so') },
   { package: 'ca-certificates', there: () => anyOf('/etc/ssl/certs/ca-certificates.crt') },
 ];
+/** What only tests and measurements need: a TPM in software, and other people's tools as a second opinion. */
+const testNeeds = [
+  { package: 'swtpm', there: () => onPath('swtpm') },
+  { package: 'swtpm-tools', there: () => onPath('swtpm_setup') && onPath('swtpm_ioctl') },
+  { package: 'tpm2-tools', there: () => onPath('tpm2_checkquote') },
+];
 
-/** Makes sure that the programs and libraries of the operating system are there. */
+const missingOf = (list) => list.filter((need) => !need.there()).map((need) => need.package);
+const installOf = (packages) => `apt-get install -y --no-install-recommends ${packages.join(' ')}`;
+const isRoot = () => process.getuid?.() === 0;
+
+async function aptInstall(packages) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const install = installOf(packages);
+  await step(`installing Debian packages: ${packages.join(' ')}`, async () => {
+    await runQuietly('apt-get', ['update'], { env, what: 'apt-get update' });
+    await runQuietly('apt-get', install.split(' ').slice(1), { env, what: install });
+  });
+}
+
+/** Makes sure that the programs and libraries of the operating system are there that building and running need. */
 export async function systemPackages() {
-  const missing = needs.filter((need) => !need.there()).map((need) => need.package);
+  const missing = missingOf(needs);
   if (missing.length === 0) {
     return;
   }
-  const install = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   if (!onPath('apt-get')) {
     throw new Stop(
       `Missing: ${missing.join(', ')}. Install them with the package manager of this system.`,
       3,
     );
   }
-  if (process.getuid?.() !== 0) {
+  if (!isRoot()) {
     throw new Stop(
-      `Missing Debian packages: ${missing.join(', ')}. Install them once and start again:\n\n  sudo apt-get update && sudo ${install}\n`,
+      `Missing Debian packages: ${missing.join(', ')}. Install them once and start again:\n\n  sudo apt-get update && sudo ${installOf(missing)}\n`,
       3,
     );
   }
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  await step(`installing Debian packages: ${missing.join(' ')}`, async () => {
-    await runQuietly('apt-get', ['update'], { env, what: 'apt-get update' });
-    await runQuietly('apt-get', install.split(' ').slice(1), { env, what: install });
-  });
-  const still = needs.filter((need) => !need.there()).map((need) => need.package);
+  await aptInstall(missing);
+  const still = missingOf(needs);
   if (still.length > 0) {
     throw new Stop(
       `apt-get installed ${still.join(', ')}, but the files are not where they are expected.`,
@@ -72,4 +87,29 @@ export async function systemPackages() {
     );
   }
   say(`set-up: Debian packages are there`);
+}
+
+/**
+ * Installs what only tests need, where that is possible without a question. What stays missing stops nothing: the tests that need it
+ * are skipped, each with its reason.
+ */
+export async function testPackages() {
+  const missing = missingOf(testNeeds);
+  if (missing.length === 0) {
+    return;
+  }
+  if (onPath('apt-get') && isRoot()) {
+    try {
+      await aptInstall(missing);
+    } catch (error) {
+      if (!(error instanceof Stop)) {
+        throw error;
+      }
+      say(error.message);
+    }
+  }
+  const still = missingOf(testNeeds);
+  if (still.length > 0) {
+    say(`set-up: tests that need ${still.join(', ')} are skipped; with them: sudo ${installOf(still)}`);
+  }
 }

@@ -1,6 +1,6 @@
 // What every other script needs first: a Node that is new enough, the Debian packages, the npm packages and the
 // compiled addons. Each step does nothing when its result is already there.
-import { systemPackages } from './debian.mjs';
+import { systemPackages, testPackages } from './debian.mjs';
 import { say, Stop, total } from './log.mjs';
 import { withLock } from './lock.mjs';
 import { nativeAddons } from './native.mjs';
@@ -19,11 +19,14 @@ function nodeVersion() {
   }
 }
 
-/** Prepares the clone, and compiles it unless `compiled` is false. */
-export async function prepare({ compiled = true } = {}) {
+/** Prepares the clone, compiles it unless `compiled` is false, and brings what only tests need where `tests` is true. */
+export async function prepare({ compiled = true, tests = false } = {}) {
   nodeVersion();
   await withLock(async () => {
     await systemPackages();
+    if (tests) {
+      await testPackages();
+    }
     await npmPackages();
     await nativeAddons();
     if (compiled) {

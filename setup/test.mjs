@@ -32,7 +32,7 @@ async function runTests(name, files, concurrency) {
 }
 
 await run(async () => {
-  await prepare();
+  await prepare({ tests: true });
   const dist = join(root, 'dist');
   const files = filesBelow(dist, (name) => name.endsWith('.test.js'))
     .map((file) => relative(root, file))

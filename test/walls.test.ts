@@ -18,6 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   hsm: ['wire', 'native', 'enclave/address'],
   'enclave/x509': ['wire'],
   'enclave/tpm': ['wire'],
+  'enclave/tpm/device': ['wire', 'enclave/tpm'],
   'enclave/evidence': ['wire', 'enclave/x509', 'enclave/tpm'],
   'enclave/attester': [
     'wire',
@@ -41,7 +42,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'enclave/address',
     'enclave/channel',
   ],
-  coordinator: ['wire', 'threshold', 'manifest', 'enclave/evidence', 'enclave/address', 'enclave/channel'],
+  coordinator: [
+    'wire',
+    'native',
+    'threshold',
+    'manifest',
+    'enclave/evidence',
+    'enclave/address',
+    'enclave/channel',
+  ],
   cli: [
     'wire',
     'native',
@@ -49,6 +58,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'manifest',
     'hsm',
     'enclave/x509',
+    'enclave/tpm',
     'enclave/evidence',
     'enclave/attester',
     'enclave/address',

@@ -52,7 +52,7 @@ export { frostSignRun } from './frost/run.ts';
 export type { Tweak } from './frost/signingKey.ts';
 export type { SigningInput } from './frost/session.ts';
 export { combineEcdsa } from './dkls/combine.ts';
-export { digestOf, verifyEcdsa } from './dkls/ecdsa.ts';
+export { digestOf, recoveryOf, verifyEcdsa } from './dkls/ecdsa.ts';
 export { signingPublicKeyOf, verifySignable } from './signature.ts';
 export { deriveKey, type DerivedKey } from './derive.ts';
 export { publicKeyOf } from './publicKey.ts';

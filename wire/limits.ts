@@ -29,6 +29,8 @@ export const maxNodeBody = 4_194_304;
 export const maxCborItems = 65_536;
 /** Longest sealed record in bytes. */
 export const maxSealedRecord = 65_536;
+/** Sealed records of one node, of all keys and of generations that wait: it holds, and lists, at most as many keys. */
+export const maxRecords = 100_000;
 /** Longest frame on the private socket of the HSM process, in bytes. */
 export const maxHsmFrame = 16_384;
 /** Sessions that a node holds at once; one more is refused. */

@@ -42,6 +42,9 @@ export const uint = (max: number = Number.MAX_SAFE_INTEGER, min = 0): Shape<numb
       : refuse(path, `integer ${min} to ${max}`),
   );
 
+/** An integer of at most `max` from zero, on either side. */
+export const int = (max: number = Number.MAX_SAFE_INTEGER): Shape<number> => uint(max, -max);
+
 /** `true` or `false`. */
 export const bool: Shape<boolean> = shape((value, path) =>
   typeof value === 'boolean' ? value : refuse(path, 'true or false'),
@@ -145,6 +148,21 @@ export const tagged = <const Tag extends string, V extends Readonly<Record<strin
       return refuse(`${path}.${tag}`, `one of ${[...shapes.keys()].join(', ')}`);
     }
     return variant.check(value, path) as never;
+  });
+};
+
+/** A record of one of several versions, told apart by its integer field `v`. */
+export const versions = <V extends Readonly<Record<number, Shape<{ readonly v: number }>>>>(
+  of: V,
+): Shape<TypeOf<V[keyof V]>> => {
+  const shapes = new Map(Object.entries(of).map(([v, one]) => [Number(v), one]));
+  return shape((value, path) => {
+    const v = value instanceof Map ? (value as ReadonlyMap<string | number, CborValue>).get('v') : undefined;
+    const version = typeof v === 'number' ? shapes.get(v) : undefined;
+    if (version === undefined) {
+      return refuse(`${path}.v`, `one of ${[...shapes.keys()].join(', ')}`);
+    }
+    return version.check(value, path) as TypeOf<V[keyof V]>;
   });
 };
 

@@ -30,6 +30,18 @@ for (const [text, reason] of refused) {
   });
 }
 
+test('a text with half a surrogate pair is refused, as value and as key, escaped and as it is', () => {
+  const half = '\ud800';
+  for (const text of ['"\\ud800"', '["\\udc00\\ud800"]', '{"\\ud83d":1}', `"${half}"`, `{"${half}":1}`]) {
+    assert.deepEqual(
+      parseStrictJson(text),
+      { ok: false, reason: 'a text is no Unicode' },
+      JSON.stringify(text),
+    );
+  }
+  assert.deepEqual(parseStrictJson('"\\ud83d\\ude00"'), { ok: true, value: '\u{1f600}' });
+});
+
 test('bytes that are not UTF-8 are refused', () => {
   assert.equal(parseStrictJson(Uint8Array.of(0x22, 0xff, 0x22)).ok, false);
 });
@@ -57,7 +69,7 @@ test('for shapes: objects become maps, __proto__ is a key like others, and a num
       ['__proto__', new Map()],
     ]),
   });
-  for (const text of ['1.5', '{"a":[1e400]}', '9007199254740993', '[-0.1]']) {
+  for (const text of ['1.5', '{"a":[1e400]}', '9007199254740993', '[-0.1]', '-0', '[-0.0e1]']) {
     assert.deepEqual(parseJsonValue(text), { ok: false, reason: 'a number is no whole number' });
   }
 });

@@ -1,7 +1,7 @@
 /**
- * Strict JSON, for configuration files and bodies: one value in UTF-8, no key twice in one object, bounded depth.
- * `JSON.parse` takes the last of two equal keys silently, which lets two readers of one text see two different things.
- * The caller bounds the size first.
+ * Strict JSON, for configuration files and bodies: one value in UTF-8, no key twice in one object, bounded depth, no text
+ * with half a surrogate pair (RFC 7493 section 2.1). `JSON.parse` takes the last of two equal keys silently, which lets two
+ * readers of one text see two different things; and `"\ud800"`, which has no encoding in UTF-8. The caller bounds the size first.
  */
 import type { CborValue } from './cbor.ts';
 
@@ -59,6 +59,10 @@ function structureFault(text: string, maxDepth: number): string | undefined {
         }
         lastString = text.slice(at, end + 1);
         at = end;
+        const content = lastString.includes('\\u') ? String(JSON.parse(lastString)) : lastString;
+        if (!content.isWellFormed()) {
+          return 'a text is no Unicode';
+        }
         break;
       }
       case '{':
@@ -98,13 +102,13 @@ function endOfString(text: string, start: number): number | undefined {
   return undefined;
 }
 
-/** Depth is bounded by {@link structureFault}. `undefined` where a number is not whole. */
+/** Depth is bounded by {@link structureFault}. `undefined` where a number is not whole, or is -0, which CBOR does not have. */
 function valueOf(value: unknown): CborValue | undefined {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') {
     return value;
   }
   if (typeof value !== 'object') {
-    return Number.isSafeInteger(value) ? (value as number) : undefined;
+    return Number.isSafeInteger(value) && !Object.is(value, -0) ? (value as number) : undefined;
   }
   const entries: [string, CborValue][] = [];
   for (const [key, item] of Object.entries(value)) {

@@ -5,7 +5,7 @@ import type { CborValue } from '../../wire/cbor.ts';
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
 import { name } from '../../wire/ids.ts';
 import { maxNodes } from '../../wire/limits.ts';
-import { list, oneOf, record, text, uint, type TypeOf } from '../../wire/shape.ts';
+import { list, oneOf, optional, record, text, uint, type TypeOf } from '../../wire/shape.ts';
 import type { Arguments } from '../command.ts';
 import type { Io } from '../io.ts';
 import { readJson, writeJson } from './files.ts';
@@ -19,7 +19,16 @@ const clusterShape = record({
   /** Anchor of the governance keys, 32 bytes in hexadecimal. */
   anchor: text(64, /^[0-9a-f]{64}$/),
   threshold: uint(maxNodes, 2),
-  nodes: list(record({ name, index: uint(maxNodes, 1) }), maxNodes, 2),
+  nodes: list(
+    record({
+      name,
+      index: uint(maxNodes, 1),
+      /** Where a TPM makes the node's evidence, as the daemon's configuration takes it; absent for the dev attester. */
+      tpm2: optional(record({ tpm: text(4_096), eventLog: optional(text(4_096)) })),
+    }),
+    maxNodes,
+    2,
+  ),
   /** First port of the range on loopback. */
   port: uint(65_535, 1),
   createdAt: uint(),

@@ -26,7 +26,7 @@ export function writeConfigs({ paths, facts }: Cluster): void {
     database: 'coordinator/database',
     apiKeys: [{ name: 'operator', sha256: operatorKeyHash(paths.apiKey) }],
   });
-  for (const { name, index } of facts.nodes) {
+  for (const { name, index, tpm2 } of facts.nodes) {
     const node = paths.node(name);
     writeJson(node.hsmConfig, {
       profile: 'hsm/profile.json',
@@ -40,8 +40,8 @@ export function writeConfigs({ paths, facts }: Cluster): void {
       node: name,
       cluster: facts.cluster,
       listen: 'unix:daemon/run/node.sock',
-      platform: 'dev',
-      attester: { folder: 'attester' },
+      platform: tpm2 === undefined ? 'dev' : 'tpm2',
+      attester: { folder: 'attester', ...tpm2 },
       hsm: { socket: 'hsm/hsm.sock' },
       store: { folder: 'daemon/store' },
       manifest: { file: 'daemon/manifest.cbor', anchor: facts.anchor },

@@ -16,12 +16,13 @@ import {
 } from '../../enclave/attester/index.ts';
 import { enrolToken } from '../../hsm/index.ts';
 import { toHex } from '../../wire/ids.ts';
-import type { Manifest, ManifestNode } from '../../wire/messages/manifest.ts';
+import type { Manifest, ManifestMeasurement, ManifestNode } from '../../wire/messages/manifest.ts';
 import { builtRoot, version } from '../version.ts';
 import { writeFacts, type ClusterFacts } from './cluster.ts';
 import { makeFolder, writePrivate } from './files.ts';
 import { clusterPaths, nodeName, type ClusterPaths } from './layout.ts';
 import { clientsOf, measurementOf } from './policy.ts';
+import { enrolTpm2, tpm2Facts, type Tpm2Plan } from './tpm2.ts';
 
 /** What a new cluster is to be. */
 export interface ClusterPlan {
@@ -30,6 +31,8 @@ export interface ClusterPlan {
   readonly threshold: number;
   readonly port: number;
   readonly label: string;
+  /** Nodes whose evidence a TPM makes, by index; all others have the dev attester. */
+  readonly tpm2?: ReadonlyMap<number, Tpm2Plan>;
 }
 
 /** Hears of each step of the set-up. */
@@ -63,7 +66,10 @@ export async function makeCluster(plan: ClusterPlan, now: number, tell: Progress
   tell(`tokens and enrolment of ${plan.nodes} nodes`);
   const program = await digestProgramFolder(builtRoot());
   const indexes = Array.from({ length: plan.nodes }, (_, i) => i + 1);
-  const nodes = await Promise.all(indexes.map((index) => makeNode(paths, program, index, now)));
+  const made = await Promise.all(
+    indexes.map((index) => makeNode(paths, { program, index, now, tpm2: plan.tpm2?.get(index) })),
+  );
+  const nodes = made.map(({ node }) => node);
   tell('manifest, signed by the governance key');
   const manifest: Manifest = {
     v: 1,
@@ -73,7 +79,10 @@ export async function makeCluster(plan: ClusterPlan, now: number, tell: Progress
     mode: 'dev',
     issuedAt: now,
     nodes,
-    measurements: [measurementOf(program, `symbolon ${version()}, first image`, now)],
+    measurements: [
+      measurementOf(program, `symbolon ${version()}, first image`, now),
+      ...made.flatMap(({ measurement }) => (measurement === undefined ? [] : [measurement])),
+    ],
     roots: [{ platform: 'dev', sha256: root.sha256 }],
     evidenceMaxAgeMs: 0,
     clients: clientsOf(keys, now),
@@ -89,7 +98,7 @@ export async function makeCluster(plan: ClusterPlan, now: number, tell: Progress
     label: plan.label,
     anchor: toHex(anchorOf(manifest)),
     threshold: plan.threshold,
-    nodes: nodes.map(({ name, index }) => ({ name, index })),
+    nodes: nodes.map(({ name, index }) => ({ name, index, ...tpm2Facts(plan.tpm2?.get(index)) })),
     port: plan.port,
     createdAt: now,
   };
@@ -121,16 +130,34 @@ function makeKey(path: string): { readonly seed: Uint8Array; readonly publicKey:
   return { seed, publicKey: publicKey ?? new Uint8Array() };
 }
 
+/** A node as the manifest names it, and the boot that its TPM measured. */
+interface MadeNode {
+  readonly node: ManifestNode;
+  readonly measurement?: ManifestMeasurement;
+}
+
 async function makeNode(
   paths: ClusterPaths,
-  program: Uint8Array,
-  index: number,
-  now: number,
-): Promise<ManifestNode> {
+  options: {
+    readonly program: Uint8Array;
+    readonly index: number;
+    readonly now: number;
+    readonly tpm2: Tpm2Plan | undefined;
+  },
+): Promise<MadeNode> {
+  const { program, index, now, tpm2 } = options;
   const name = nodeName(index);
   const node = paths.node(name);
   for (const folder of [node.store, node.run]) {
     makeFolder(folder);
+  }
+  const token = enrolToken({ folder: node.hsm, label: `symbolon-${name}`, now });
+  if (tpm2 !== undefined) {
+    const [{ attestationKey, measurement }] = await Promise.all([
+      enrolTpm2(tpm2, { folder: node.attester, node: name, now }),
+      token,
+    ]);
+    return { node: { name, index, platform: 'tpm2', pcrs: new Map(), attestationKey }, measurement };
   }
   const [instance] = await Promise.all([
     enrolInsecureDevInstance({
@@ -139,7 +166,8 @@ async function makeNode(
       roleArn: `arn:aws:iam::000000000000:role/symbolon-${name}`,
       now,
     }),
-    enrolToken({ folder: node.hsm, label: `symbolon-${name}`, now }),
+    token,
   ]);
-  return { name, index, platform: 'dev', pcrs: new Map(insecureDevPcrs(program, instance).node) };
+  const { node: pcrs } = insecureDevPcrs(program, instance);
+  return { node: { name, index, platform: 'dev', pcrs: new Map(pcrs) } };
 }

@@ -50,7 +50,10 @@ export async function acceptThisBuild(cluster: Cluster, now: number): Promise<Up
   if (listed !== undefined && listed.notAfter - now > renewMs && isGranted) {
     return ensurePlaced(cluster, current.signed, current.version);
   }
-  const before = current.manifest.measurements.filter((one) => one.name !== image && one.notAfter > now);
+  const isBuild = ({ platform }: ManifestMeasurement): boolean => platform === 'dev';
+  const before = current.manifest.measurements.filter(
+    (one) => isBuild(one) && one.name !== image && one.notAfter > now,
+  );
   const next: Manifest = {
     ...current.manifest,
     version: current.version + 1,
@@ -59,6 +62,8 @@ export async function acceptThisBuild(cluster: Cluster, now: number): Promise<Up
     measurements: [
       measurementOf(program, `symbolon ${version()}, built on this machine`, now),
       ...before.slice(0, keptImages).map((one) => retired(one, now)),
+      // What a TPM measured of its machine's boot is no build of this program.
+      ...current.manifest.measurements.filter((one) => !isBuild(one)),
     ],
   };
   const seed = readSecret(paths.governanceKey('governor'), { exactly: 32 });

@@ -1,6 +1,7 @@
 /** `symbolon address`: the address of a key, or of a key derived from it, on a chain. */
 import { chains } from '../../coordinator/chains/address.ts';
 import { bitcoinNetworks } from '../../coordinator/chains/bitcoin.ts';
+import { hrpPattern } from '../../coordinator/chains/cosmos.ts';
 import { parsePath, pathText } from '../../coordinator/chains/path.ts';
 import { Api, chainsOf } from '../api.ts';
 import { openCluster } from '../cluster/cluster.ts';
@@ -40,11 +41,12 @@ export const address: Command = {
   ],
   run: async (args, io) => {
     const path = parsePath(args.text('path') ?? 'm');
+    const named = oneOf('chain', chains, args);
+    const network = oneOf('network', bitcoinNetworks, args);
+    const hrp = hrpOf(args);
     const api = new Api(openCluster(args, io), io.now);
     const key = await api.key(args.needed(0));
-    const chain = oneOf('chain', chains, args) ?? chainsOf(key.scheme)[0]?.chain;
-    const network = oneOf('network', bitcoinNetworks, args);
-    const hrp = args.text('hrp');
+    const chain = named ?? chainsOf(key.scheme)[0]?.chain;
     const found = await api.address(key, { chain, network, hrp, path });
     const facts = { key: key.id, chain: chain ?? null, network: network ?? null, path: pathText(path) };
     result(io, args.flag('json'), { ...facts, address: found }, [found]);
@@ -59,4 +61,13 @@ function oneOf(name: string, words: readonly string[], args: Arguments): string 
     throw usage(`--${name} must be one of: ${words.join(', ')}`);
   }
   return word;
+}
+
+/** The prefix of a Cosmos chain, in the form that the coordinator takes. */
+function hrpOf(args: Arguments): string | undefined {
+  const hrp = args.text('hrp');
+  if (hrp !== undefined && !new RegExp(hrpPattern).test(hrp)) {
+    throw usage('--hrp must be 1 to 32 lower case letters and digits, a letter first, for example osmo');
+  }
+  return hrp;
 }

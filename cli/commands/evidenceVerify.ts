@@ -1,38 +1,37 @@
-/** `symbolon evidence verify`: one attestation document, offline, against expectations that are all given or waived. */
-import { createHash } from 'node:crypto';
+/** `symbolon evidence verify`: one piece of evidence, offline, against expectations that are all given or waived. */
 import { resolve } from 'node:path';
-import { appraiseDocument, type DocumentQuestion } from '../../enclave/evidence/index.ts';
-import { fromHex, toHex } from '../../wire/ids.ts';
-import { maxEvidence } from '../../wire/limits.ts';
-import { platforms, type Platform } from '../../wire/messages/manifest.ts';
-import { readNeeded } from '../cluster/files.ts';
-import { usage, type Arguments, type Command } from '../command.ts';
-import { exitCodes } from '../exitCodes.ts';
+import { appraiseDocument, type EvidenceRefusal, type Statement } from '../../enclave/evidence/index.ts';
+import { isSymbolonError } from '../../wire/errors/index.ts';
+import { toHex } from '../../wire/ids.ts';
+import type { Arguments, Command } from '../command.ts';
+import { readEvidenceFile } from '../evidence/evidenceFile.ts';
+import { judgeQuote, type QuoteVerdict } from '../evidence/quoteVerdict.ts';
+import { evidenceTypes, questionOf, quoteQuestionOf, type Asked } from '../evidence/question.ts';
+import { plain, printable } from '../evidence/view.ts';
+import { exitCodes, type ExitCode } from '../exitCodes.ts';
 import { result, type Io } from '../io.ts';
 import { utc } from '../style.ts';
-
-/** Longest root certificate file in bytes. */
-const maxRootFile = 16_384;
 
 /** The command. */
 export const evidenceVerify: Command = {
   words: ['evidence', 'verify'],
-  summary: 'verify an attestation document, offline: exit 0 accepted, 1 refused, 2 not understood',
+  summary: 'verify a piece of evidence, offline: exit 0 accepted, 1 refused, 2 not understood',
   options: {
+    type: { type: 'string', value: 'TYPE', help: `${evidenceTypes.join(', ')} (default: nitro)` },
     root: {
       type: 'string',
       value: 'FILE',
-      help: 'the root certificate that the chain must end in (DER or PEM)',
+      help: 'the root certificate that the chain must end in (DER or PEM); tpm2 shows no chain',
     },
     at: {
       type: 'string',
       value: 'TIME',
-      help: 'the time to verify at: ISO 8601 with time zone, Unix milliseconds, or now',
+      help: 'the time to verify at: RFC 3339 with its zone, Unix milliseconds, or now',
     },
     nonce: {
       type: 'string',
       value: 'HEX',
-      help: 'the nonce that the document must hold; without it none is checked',
+      help: 'the nonce (of a quote: the qualifying data) that it must hold; without it none is checked',
     },
     pcr: {
       type: 'string',
@@ -44,133 +43,134 @@ export const evidenceVerify: Command = {
       type: 'boolean',
       help: 'accept any registers (instead of --pcr): to look, not to trust',
     },
-    'allow-debug': { type: 'boolean', help: 'accept a debug enclave, whose PCR0 to PCR2 are zero' },
-    type: { type: 'string', value: 'TYPE', help: `${platforms.join(', ')} (default: nitro)` },
+    'allow-debug': {
+      type: 'boolean',
+      help: 'accept a debug enclave, whose PCR0 to PCR2 are zero, or a TPM without measured boot',
+    },
+    ak: {
+      type: 'string',
+      value: 'FILE',
+      help: 'tpm2: the attestation key, as TPMT_PUBLIC, TPM2B_PUBLIC or (for --quote) PEM',
+    },
+    quote: { type: 'string', value: 'FILE', help: 'tpm2, instead of FILE: the quote (TPMS_ATTEST)' },
+    sig: {
+      type: 'string',
+      value: 'FILE',
+      help: 'tpm2: its signature, as TPMT_SIGNATURE or plain (RSA, or DER of ECDSA)',
+    },
+    pcrs: {
+      type: 'string',
+      value: 'FILE',
+      help: 'tpm2: the registers that it covers, as JSON or as tpm2-tools write them',
+    },
+    eventlog: {
+      type: 'string',
+      value: 'FILE',
+      help: 'tpm2: the event log, which must replay to the registers',
+    },
   },
-  operands: [{ name: 'FILE', help: 'the document' }],
+  operands: [{ name: 'FILE', help: 'the document, as the platform or a node showed it', optional: true }],
   examples: [
     'symbolon evidence verify doc.bin --root aws-root.der --at 2026-11-21T12:00:00Z --pcr 0=9ad2...',
     'symbolon evidence verify doc.bin --root aws-root.pem --at now --nonce 00ff... --any-measurement --json',
+    'symbolon evidence verify --type tpm2 --quote q.msg --sig q.sig --ak ak.pem --pcrs q.pcrs --pcr 4=7f3a...',
   ],
   run: (args, io) => Promise.resolve(verify(args, io)),
 };
 
-function verify(args: Arguments, io: Io): 0 | 1 {
-  const question = questionOf(args, io);
-  const file = resolve(io.cwd, args.needed(0));
-  // The cap is the appraiser's too; here it keeps a large file out of memory.
-  const verdict = appraiseDocument(readNeeded(file, maxEvidence), question);
+function verify(args: Arguments, io: Io): ExitCode {
   const json = args.flag('json');
-  if (!verdict.ok) {
-    const { refusal } = verdict;
-    result(
-      io,
-      json,
-      { ok: false, code: refusal.code, what: refusal.message, facts: refusal.facts, todo: refusal.todo },
-      [
-        `${io.style.bad('refused')}  ${refusal.message}`,
-        `         ${refusal.todo} ${io.style.dim(`[${refusal.code}]`)}`,
-      ],
-    );
-    return exitCodes.refused;
+  try {
+    const quoted = quoteQuestionOf(args, io);
+    if (quoted !== undefined) {
+      return accepted(quoteAnswer(judgeQuote(quoted.question)), quoted.notChecked, json, io);
+    }
+    const asked = questionOf(args, io);
+    const document = readEvidenceFile(resolve(io.cwd, asked.file));
+    return accepted(statementAnswer(appraised(document, asked)), asked.notChecked, json, io);
+  } catch (error) {
+    if (isRefusal(error)) {
+      return refused(error, json, io);
+    }
+    throw error;
   }
-  const { statement } = verdict;
-  const pcrs = [...statement.pcrs].sort(([a], [b]) => a - b);
-  const notChecked = [
-    ...(question.nonce === 'any' ? ['nonce'] : []),
-    ...(question.pcrs === 'any' ? ['measurement'] : []),
-    ...(question.debug === 'allow' ? ['debug mode'] : []),
-  ];
-  result(
-    io,
-    json,
-    {
-      ok: true,
-      machine: statement.machine,
-      madeAt: statement.madeAt,
-      notAfter: statement.notAfter,
-      pcrs: Object.fromEntries(pcrs.map(([pcr, value]) => [pcr, toHex(value)])),
-      nonce: statement.nonce === undefined ? null : toHex(statement.nonce),
-      notChecked,
-    },
-    [
-      `${io.style.good('accepted')}  ${statement.machine}`,
-      `made at   ${utc(statement.madeAt)}, valid until ${utc(statement.notAfter)}`,
-      ...(notChecked.length === 0 ? [] : [io.style.warn(`not checked: ${notChecked.join(', ')}`)]),
-      ...pcrs
-        .filter(([, value]) => value.some((byte) => byte !== 0))
-        .map(([pcr, value]) => `PCR${pcr}  ${toHex(value)}`),
-    ],
-  );
-  return exitCodes.ok;
 }
 
-function questionOf(args: Arguments, io: Io): DocumentQuestion {
-  const pcrs = new Map(args.texts('pcr').map(parsePcr));
-  if (pcrs.size !== args.texts('pcr').length) {
-    throw usage('--pcr names one register twice');
+const isRefusal = (error: unknown): error is EvidenceRefusal =>
+  isSymbolonError(error) && error.code.startsWith('evidence/');
+
+function appraised(document: Uint8Array, { question, checkKey }: Asked): Statement {
+  const verdict = appraiseDocument(document, question);
+  if (!verdict.ok) {
+    throw verdict.refusal;
   }
-  if (pcrs.size > 0 === args.flag('any-measurement')) {
-    throw usage('give the wanted registers with --pcr, or say --any-measurement');
-  }
-  const nonceHex = args.text('nonce');
-  const nonce = nonceHex === undefined ? undefined : fromHex(nonceHex);
-  if (nonceHex !== undefined && (nonce === undefined || nonce.length === 0)) {
-    throw usage('--nonce must be hexadecimal');
-  }
+  checkKey(verdict.statement.machine);
+  return verdict.statement;
+}
+
+/** What is told of accepted evidence. */
+interface Accepted {
+  readonly machine: string | undefined;
+  readonly pcrs: ReadonlyMap<number, Uint8Array>;
+  /** What else the JSON has. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  /** Lines for people between the first one and the registers. */
+  readonly lines: readonly string[];
+}
+
+function statementAnswer({ machine, madeAt, notAfter, pcrs, nonce, events, tpm }: Statement): Accepted {
+  const lasts = notAfter === Number.MAX_SAFE_INTEGER ? '' : `, valid until ${utc(notAfter)}`;
   return {
-    platform: parseType(args.text('type') ?? 'nitro'),
-    roots: [rootHash(resolve(io.cwd, args.required('root')))],
-    now: parseTime(args.required('at'), io.now()),
-    nonce: nonce ?? 'any',
-    pcrs: pcrs.size === 0 ? 'any' : pcrs,
-    debug: args.flag('allow-debug') ? 'allow' : 'refuse',
+    machine,
+    pcrs,
+    facts: {
+      madeAt,
+      notAfter: lasts === '' ? null : notAfter,
+      nonce,
+      ...(tpm && { tpm }),
+      ...(events && { events }),
+    },
+    lines: [`made at   ${utc(madeAt)}${lasts}`],
   };
 }
 
-function parseType(value: string): Platform {
-  const found = platforms.find((one) => one === value);
-  if (found === undefined) {
-    throw usage(`--type must be one of ${platforms.join(', ')}`);
-  }
-  return found;
+function quoteAnswer({ report, pcrs }: QuoteVerdict): Accepted {
+  const { machine, bank, scheme, hash, extraData, tpm, firmwareVersion, events } = report;
+  return {
+    machine,
+    pcrs,
+    facts: { bank, scheme, hash, nonce: extraData, tpm, firmwareVersion, ...(events && { events }) },
+    lines: [
+      `quoted    bank ${bank}, ${scheme} with ${hash}; resets ${tpm.resetCount}, restarts ${tpm.restartCount}`,
+      `nonce     ${extraData.length === 0 ? 'empty' : toHex(extraData)}`,
+      ...(events ?? []).map(
+        ({ pcr, name, digest }) => `event     PCR${pcr} ${printable(name)} ${toHex(digest)}`,
+      ),
+    ],
+  };
 }
 
-function parsePcr(value: string): [number, Uint8Array] {
-  const match = /^(\d{1,2})=([0-9a-fA-F]{96})$/.exec(value);
-  const raw = fromHex(match?.[2] ?? '');
-  const index = Number(match?.[1]);
-  if (raw?.length !== 48 || index > 31) {
-    throw usage('--pcr must be like 0=, followed by 96 hexadecimal digits; registers are 0 to 31');
-  }
-  return [index, raw];
+function accepted(answer: Accepted, notChecked: readonly string[], json: boolean, io: Io): ExitCode {
+  const { machine, facts, lines } = answer;
+  const pcrs = [...answer.pcrs].sort(([a], [b]) => a - b);
+  const registers = Object.fromEntries(pcrs.map(([pcr, value]) => [String(pcr), toHex(value)]));
+  const head = { ok: true, machine: machine ?? null };
+  const body = Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, plain(value)]));
+  result(io, json, { ...head, ...body, pcrs: registers, notChecked }, [
+    `${io.style.good('accepted')}  ${machine ?? 'the quote is of this key; nothing shows that a TPM holds it'}`,
+    ...lines,
+    ...(notChecked.length === 0 ? [] : [io.style.warn(`not checked: ${notChecked.join(', ')}`)]),
+    ...pcrs
+      .filter(([, value]) => value.some((byte) => byte !== 0))
+      .map(([pcr, value]) => `PCR${pcr}  ${toHex(value)}`),
+  ]);
+  return exitCodes.ok;
 }
 
-/** Unix milliseconds of `now`, of digits, or of ISO 8601 with a zone: a time without one means another hour elsewhere. */
-export function parseTime(value: string, now: number): number {
-  if (value === 'now') {
-    return now;
-  }
-  if (/^\d{1,15}$/.test(value)) {
-    return Number(value);
-  }
-  const iso = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d)$/.test(value)
-    ? Date.parse(value)
-    : NaN;
-  if (Number.isNaN(iso)) {
-    throw usage('--at must be like 2026-11-21T12:00:00Z, Unix milliseconds, or now');
-  }
-  return iso;
-}
-
-function rootHash(file: string): Uint8Array {
-  const raw = readNeeded(file, maxRootFile);
-  const text = Buffer.from(raw).toString('latin1');
-  const pem = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/.exec(text);
-  const der = pem?.[1] === undefined ? raw : Buffer.from(pem[1], 'base64');
-  // DER of a certificate is a SEQUENCE with a two-byte length.
-  if (der[0] !== 0x30) {
-    throw usage('--root is neither a DER nor a PEM certificate');
-  }
-  return new Uint8Array(createHash('sha256').update(der).digest());
+function refused({ code, message: what, facts, todo }: EvidenceRefusal, json: boolean, io: Io): ExitCode {
+  result(io, json, { ok: false, code, what, facts, todo }, [
+    `${io.style.bad('refused')}  ${what}`,
+    `         ${todo} ${io.style.dim(`[${code}]`)}`,
+  ]);
+  return exitCodes.refused;
 }

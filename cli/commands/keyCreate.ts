@@ -1,6 +1,8 @@
 /** `symbolon key create`: a key ceremony over the nodes of the cluster. */
-import { toHex, schemes, type Scheme } from '../../wire/ids.ts';
+import { isSymbolonError } from '../../wire/errors/index.ts';
+import { label as labelShape, purpose as purposeShape, schemes, toHex, type Scheme } from '../../wire/ids.ts';
 import { maxNodes } from '../../wire/limits.ts';
+import type { Shape } from '../../wire/shape.ts';
 import { Api } from '../api.ts';
 import { openCluster } from '../cluster/cluster.ts';
 import { usage, type Command } from '../command.ts';
@@ -26,6 +28,19 @@ export function schemeOf(word: string): Scheme {
   return scheme;
 }
 
+const purposeWords =
+  '1 to 64 characters: lower case letters, digits and . / - between them, for example dev/solana';
+const labelWords = '1 to 64 characters, none of which ends a line or turns the direction of the text';
+
+/** The value where the nodes would take it. Throws `cli/usage` with what is allowed, in words. */
+function fitting(option: string, shape: Shape<string>, value: string, allowed: string): string {
+  try {
+    return shape.check(value, option);
+  } catch (error) {
+    throw isSymbolonError(error) ? usage(`${option} must have ${allowed}`) : error;
+  }
+}
+
 /** The command. */
 export const keyCreate: Command = {
   words: ['key', 'create'],
@@ -48,9 +63,9 @@ export const keyCreate: Command = {
     'symbolon key create --scheme secp256k1 --purpose dev/evm',
   ],
   run: async (args, io) => {
+    const purpose = fitting('--purpose', purposeShape, args.required('purpose'), purposeWords);
+    const label = fitting('--label', labelShape, args.text('label') ?? purpose, labelWords);
     const cluster = openCluster(args, io);
-    const purpose = args.required('purpose');
-    const label = args.text('label') ?? purpose;
     const named = args.text('nodes');
     const wanted = {
       scheme: schemeOf(args.required('scheme')),

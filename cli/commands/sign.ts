@@ -7,7 +7,7 @@ import { maxSignMessage } from '../../wire/limits.ts';
 import type { Payload } from '../../wire/messages/request.ts';
 import { Api, type KeyView, type SignatureView } from '../api.ts';
 import { openCluster } from '../cluster/cluster.ts';
-import { readNeeded } from '../cluster/files.ts';
+import { readOptional } from '../cluster/files.ts';
 import { usage, type Arguments, type Command } from '../command.ts';
 import { exitCodes } from '../exitCodes.ts';
 import { result, type Io } from '../io.ts';
@@ -47,8 +47,8 @@ export const sign: Command = {
       throw usage('give exactly one of --message, --message-hex and --digest');
     }
     const path = parsePath(args.text('path') ?? 'm');
-    const api = new Api(openCluster(args, io), io.now);
     const bytes = bytesOf(args, io);
+    const api = new Api(openCluster(args, io), io.now);
     const key = await api.key(args.needed(0));
     const payload = payloadOf(bytes, key, args);
     const done = await withProgress(io, 'signing', () => api.sign(key, payload, path));
@@ -61,24 +61,38 @@ export const sign: Command = {
   },
 };
 
-function words({ participants, ms, presigned, publicKey }: SignatureView, path: readonly number[]): string {
+function words(
+  { participants, ms, presigned, publicKey, recovery }: SignatureView,
+  path: readonly number[],
+): string {
   const how = presigned ? 'in one round ' : '';
   const at = path.length === 0 ? '' : ` at ${pathText(path)}`;
-  return `signed by ${participants.join(' and ')} ${how}in ${Math.round(ms)} ms; verified under ${toHex(publicKey)}${at}`;
+  const id = recovery === undefined ? '' : `; recovery id ${recovery}`;
+  return `signed by ${participants.join(' and ')} ${how}in ${Math.round(ms)} ms; verified under ${toHex(publicKey)}${at}${id}`;
 }
 
 /** What is to be signed, as it was given. */
 function bytesOf(args: Arguments, io: Io): Uint8Array {
   const file = args.text('message');
   if (file !== undefined) {
-    const message =
-      file === '-' ? new Uint8Array(readFileSync(0)) : readNeeded(resolve(io.cwd, file), maxSignMessage);
-    return bounded(message, 1, maxSignMessage, '--message');
+    return bounded(messageOf(file, io), 1, maxSignMessage, '--message');
   }
   const hex = args.text('message-hex');
   return hex === undefined
     ? bounded(decoded(args.required('digest'), '--digest'), 32, 32, '--digest')
     : bounded(decoded(hex, '--message-hex'), 1, maxSignMessage, '--message-hex');
+}
+
+/** Content of a file, or of stdin. Throws `cli/usage` where the file is not there. */
+function messageOf(file: string, io: Io): Uint8Array {
+  if (file === '-') {
+    return new Uint8Array(readFileSync(0));
+  }
+  const message = readOptional(resolve(io.cwd, file), maxSignMessage);
+  if (message === undefined) {
+    throw usage('--message names a file, and it is not there; a message itself goes into --message-hex');
+  }
+  return message;
 }
 
 function decoded(hex: string, what: string): Uint8Array {

@@ -22,9 +22,11 @@ export const status: Command = {
     const view = await readStatus(new CoordinatorClient(openCluster(args, io)));
     result(io, args.flag('json'), view.raw, [
       ...words(view, io.now(), io.style),
+      ...warnings(view, io.now(), io.style),
       '',
       ...nodeTable(view, io.now(), io.style),
       ...keyTable(view, io.style),
+      ...absences(view, io.style),
       ...pairings(view, io.style),
       ...refusals(view, io.style),
     ]);
@@ -39,7 +41,7 @@ export function words(view: StatusView, now: number, { good, bad, warn }: Style)
       ? good('Yes, this cluster can sign now.')
       : view.canSign === 'degraded'
         ? warn('Yes, this cluster can sign now, but no further node may fail.')
-        : view.keys.length === 0
+        : view.keys.active === 0
           ? warn('Not yet: no key has been made.')
           : bad('No, not with every key.');
   const { next } = view;
@@ -52,6 +54,24 @@ export function words(view: StatusView, now: number, { good, bad, warn }: Style)
       ? 'Nothing is known to expire.'
       : `Next to expire: ${next.what} of ${next.subject}, ${utc(next.at)}, ${left(next.at, now)}. ${next.note}`,
   ];
+}
+
+const names: Readonly<Record<string, string>> = {
+  measurement: 'image',
+  client: 'client',
+  evidence: 'evidence of',
+};
+
+/** T08: what ends within 7 days and does not renew itself, and what has ended; the nearest first. */
+export function warnings({ expiries }: StatusView, now: number, { bad, warn }: Style): string[] {
+  return expiries
+    .filter(({ level }) => level !== 'ok')
+    .map(({ what, subject, nodes, at, level, note }) => {
+      const whose = what === 'measurement' && nodes.length > 0 ? ` (${nodes.join(', ')})` : '';
+      const when = at > now ? `ends in ${duration(at - now)}, ${utc(at)}` : `ended at ${utc(at)}`;
+      const paint = level === 'warning' ? warn : bad;
+      return `${paint(level)}: ${names[what] ?? what} ${subject}${whose} ${when}. ${note}`;
+    });
 }
 
 const left = (at: number, now: number): string => (at > now ? `in ${duration(at - now)}` : 'already past');
@@ -73,25 +93,38 @@ function nodeTable({ nodes }: StatusView, now: number, { strong, good, bad, dim 
     ...nodes.flatMap(({ name, ready, reason, code }) =>
       ready ? [] : [`${name} is out: ${reason ?? 'not known why'} ${dim(`[${code ?? '-'}]`)}`],
     ),
+    ...nodes.flatMap(({ name, behind }) =>
+      behind === undefined
+        ? []
+        : [
+            `${bad(`${name} is behind its own mark`)}: it counts ${behind.mark}, ${behind.peer} has seen ${behind.witnessed}. Its files were put back, or it runs twice.`,
+          ],
+    ),
   ];
 }
 
-function keyTable({ keys }: StatusView, { strong, good, bad, dim }: Style): string[] {
+/** Keys that the table has; those that can not sign are the first of them. */
+const shownKeys = 20;
+
+function keyTable({ keys: { first: keys, total } }: StatusView, { strong, good, bad }: Style): string[] {
   if (keys.length === 0) {
     return [];
   }
-  const rows = keys.map((key) => [
-    key.id,
-    key.label,
-    key.scheme,
-    key.canSign ? good('can sign') : bad(key.state === 'active' ? 'can not' : key.state),
-    `${key.with.length} of ${key.with.length + key.without.length} (${key.threshold} needed)`,
-    key.until === undefined ? '-' : utc(key.until),
-    poolWords(key),
-  ]);
+  const rows = keys
+    .slice(0, shownKeys)
+    .map((key) => [
+      key.id,
+      key.label,
+      key.scheme,
+      key.canSign ? good('can sign') : bad(key.state === 'active' ? 'can not' : key.state),
+      `${key.with.length} of ${key.with.length + key.without.length} (${key.threshold} needed)`,
+      key.until === undefined ? '-' : utc(key.until),
+      poolWords(key),
+    ]);
   return [
     '',
     ...table([['KEY', 'LABEL', 'SCHEME', 'NOW', 'NODES', 'UNTIL', 'PRESIGNED'].map(strong), ...rows]),
+    ...(total > rows.length ? [`and ${total - rows.length} more keys: symbolon key list`] : []),
     ...keys.flatMap(({ label, next, waitingFor }) =>
       waitingFor.length === 0
         ? []
@@ -99,21 +132,39 @@ function keyTable({ keys }: StatusView, { strong, good, bad, dim }: Style): stri
             `${label}: ${next === undefined ? 'its shares are' : `generation ${next} is`} on the way to ${waitingFor.join(', ')}`,
           ],
     ),
-    ...keys.flatMap((key) =>
-      key.without.map(
-        ({ node, code, reason }) => `${key.label} without ${node}: ${reason} ${dim(`[${code}]`)}`,
-      ),
-    ),
   ];
 }
 
+/**
+ * Why single nodes can't take part with keys: one line for each node and code, however many keys it is about. A node that
+ * is out as a whole has its line already.
+ */
+export function absences({ keys: { first: keys }, nodes }: StatusView, { dim }: Style): string[] {
+  const out = new Set(nodes.filter(({ ready }) => !ready).map(({ name }) => name));
+  const found = new Map<string, { readonly node: string; readonly why: string; readonly labels: string[] }>();
+  for (const { label, without } of keys) {
+    for (const { node, code, reason } of without.filter((one) => !out.has(one.node))) {
+      const kind = `${node} ${code}`;
+      const known = found.get(kind) ?? { node, why: `${reason} ${dim(`[${code}]`)}`, labels: [] };
+      known.labels.push(label);
+      found.set(kind, known);
+    }
+  }
+  return [...found.values()].map(({ node, why, labels }) => {
+    const shown = labels.slice(0, 3).join(', ');
+    const more = labels.length > 3 ? ` and ${labels.length - 3} more keys` : '';
+    return `${shown}${more} without ${node}: ${why}`;
+  });
+}
+
 /** Presignatures of an ECDSA key, by set of nodes. */
-const poolWords = ({ presignatures }: StatusView['keys'][number]): string =>
+const poolWords = ({ presignatures }: StatusView['keys']['first'][number]): string =>
   presignatures.map(({ nodes, count }) => `${count} of ${nodes.join(' and ')}`).join(', ') || '-';
 
 /** How the nodes are paired: only where an ECDSA key needs it, or where something is wrong. */
 function pairings(view: StatusView, style: Style): string[] {
-  const isNeeded = view.keys.some(({ scheme }) => scheme.startsWith('dkls23-'));
+  const { first, total } = view.keys;
+  const isNeeded = total > first.length || first.some(({ scheme }) => scheme.startsWith('dkls23-'));
   const isWrong = view.pairings.some(({ state }) => !['ready', 'absent', 'unknown'].includes(state));
   if (!isNeeded && !isWrong) {
     return [];

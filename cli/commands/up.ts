@@ -19,6 +19,7 @@ import { Interruption } from '../up/interruption.ts';
 import { waitForNodes } from '../up/ready.ts';
 import { resultOf } from '../up/result.ts';
 import { Story } from '../up/story.ts';
+import { tpmOptions, tpmPlans } from '../up/tpm.ts';
 import { version } from '../version.ts';
 
 /** The command. */
@@ -37,6 +38,7 @@ export const up: Command = {
       type: 'boolean',
       help: 'make four keys and sign a Solana, a Bitcoin, an EVM and a Cosmos transaction',
     },
+    ...tpmOptions,
     once: { type: 'boolean', help: 'end after that; the last line of stdout is one JSON object' },
   },
   operands: [],
@@ -44,6 +46,7 @@ export const up: Command = {
     'symbolon up',
     'symbolon up --demo --once',
     'symbolon up --dir /srv/five --nodes 5 --threshold 3 --port 7800',
+    'symbolon up --dir /srv/tpm --tpm device:/dev/tpmrm0 --root vendor-root.pem --authority vendor-ca.pem',
   ],
   run: async (args, io) => {
     const once = args.flag('once');
@@ -108,9 +111,13 @@ async function prepareFolder(args: Arguments, io: Io, story: Story): Promise<Clu
       `An earlier set-up was interrupted; no key was ever in ${left}. It is left as it is and can be removed.`,
     );
   }
+  const tpm2 = tpmPlans(args, io);
   const found = findCluster(root);
   if (found !== undefined) {
     const { facts, paths } = found;
+    if (tpm2.size > 0) {
+      throw usage('--tpm is for a new cluster, and this folder holds one');
+    }
     if (
       (nodes ?? facts.nodes.length) !== facts.nodes.length ||
       (threshold ?? facts.threshold) !== facts.threshold
@@ -134,7 +141,7 @@ async function prepareFolder(args: Arguments, io: Io, story: Story): Promise<Clu
     ),
   );
   await story.step('set-up of a new cluster', () =>
-    makeCluster({ root, ...plan, port: wanted, label: labelOf(root) }, io.now(), (step) => {
+    makeCluster({ root, ...plan, port: wanted, label: labelOf(root), tpm2 }, io.now(), (step) => {
       story.detail(step);
     }),
   );

@@ -1,6 +1,7 @@
 /** What a cluster folder must look like: modes, manifest, tokens, processes, ports, clock. */
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { levelOf } from '../../coordinator/expiries.ts';
 import { nodeFiles } from '../../daemon/files/atomic.ts';
 import { verifyManifestFile } from '../../daemon/governance/manifestStore.ts';
 import { readProfile } from '../../hsm/index.ts';
@@ -12,18 +13,19 @@ import { lockHolder, notedProcesses } from '../cluster/lock.ts';
 import { isTaken, neededPorts } from '../cluster/ports.ts';
 import { duration, utc } from '../style.ts';
 import type { Finding } from './finding.ts';
-
-const day = 86_400_000;
+import { liveChecks } from './liveChecks.ts';
 
 /** All checks of a cluster folder. */
 export async function clusterChecks(cluster: Cluster, now: number): Promise<Finding[]> {
   const holder = lockHolder(cluster.paths);
+  const runs = holder !== undefined;
   return [
     modes(cluster),
-    ...(await manifestChecks(cluster, now)),
+    ...(await manifestChecks(cluster, now, runs)),
     ...cluster.facts.nodes.map((node) => token(cluster, node.name)),
     processes(cluster, holder?.pid),
-    ...(await ports(cluster, holder !== undefined)),
+    ...(await ports(cluster, runs)),
+    ...(runs ? await liveChecks(cluster, now) : []),
   ];
 }
 
@@ -63,7 +65,7 @@ function modes({ paths }: Cluster): Finding {
       };
 }
 
-async function manifestChecks({ paths, facts }: Cluster, now: number): Promise<Finding[]> {
+async function manifestChecks({ paths, facts }: Cluster, now: number, runs: boolean): Promise<Finding[]> {
   try {
     const anchor = fromHex(facts.anchor) ?? new Uint8Array();
     const { manifest } = await verifyManifestFile({ file: paths.manifest, anchor }, { files: nodeFiles() });
@@ -74,7 +76,8 @@ async function manifestChecks({ paths, facts }: Cluster, now: number): Promise<F
         what: `version ${manifest.version} is signed by the governance keys`,
       },
       clock(manifest, now),
-      ...expiries(manifest, now),
+      // Which images are in use only a cluster that runs can say.
+      ...(runs ? [] : expiries(manifest, now)),
     ];
   } catch (error) {
     if (!isSymbolonError(error)) {
@@ -95,20 +98,34 @@ function clock(manifest: Manifest, now: number): Finding {
     : { state: 'ok', about: 'clock', what: utc(now) };
 }
 
-/** What of the manifest ends within a week (T08). */
-function expiries(manifest: Manifest, now: number): Finding[] {
+/**
+ * What of the manifest ends within a week, by the levels that the coordinator's status has too (T08). Of the images of a
+ * platform the one that lasts longest counts: those before it are meant to end.
+ */
+export function expiries(manifest: Manifest, now: number): Finding[] {
+  const lasting = manifest.measurements.filter((one) =>
+    manifest.measurements.every((other) => other.platform !== one.platform || other.notAfter <= one.notAfter),
+  );
   const ends = [
-    ...manifest.measurements.map((one) => ({ what: `image ${one.name}`, at: one.notAfter })),
+    ...lasting.map((one) => ({ what: `image ${one.name}`, at: one.notAfter })),
     ...manifest.clients.map((one) => ({ what: `client ${one.name}`, at: one.notAfter })),
   ];
-  return ends
-    .filter(({ at }) => at - now < 7 * day)
-    .map(({ what, at }) => ({
-      state: at <= now ? 'bad' : 'note',
-      about: 'expiry',
-      what: at <= now ? `${what} ended at ${utc(at)}` : `${what} ends in ${duration(at - now)}`,
-      todo: 'sign a manifest of a higher version; `symbolon up` does it for images of a local cluster',
-    }));
+  return ends.flatMap(({ what, at }): Finding[] => {
+    const level = levelOf(at, now);
+    return level === 'ok'
+      ? []
+      : [
+          {
+            state: level === 'warning' ? 'note' : 'bad',
+            about: 'expiry',
+            what:
+              level === 'ended'
+                ? `${what} ended at ${utc(at)}`
+                : `${level}: ${what} ends in ${duration(at - now)}, ${utc(at)}`,
+            todo: 'sign a manifest of a higher version; `symbolon up` does it for images of a local cluster',
+          },
+        ];
+  });
 }
 
 function token({ paths }: Cluster, node: string): Finding {

@@ -13,7 +13,7 @@ import type { Store } from '../store/store.ts';
 export interface ActivationModules {
   readonly store: Store;
   readonly keys: KeyDirectory;
-  readonly nodes: Pick<NodeSet, 'client' | 'refresh' | 'view' | 'whyNotReady'>;
+  readonly nodes: Pick<NodeSet, 'client' | 'ask' | 'view' | 'whyNotReady'>;
   readonly log: Log;
 }
 
@@ -153,7 +153,7 @@ export class Activation {
         .map(async (name) => {
           try {
             await nodes.client(name).activate(key, pending.confirmations);
-            await nodes.refresh(name, { keys: true });
+            await nodes.ask(name, key);
             if (this.#hasTaken(pending, name)) {
               await this.#note(pending, name);
             }
@@ -173,9 +173,13 @@ export class Activation {
     }
   }
 
-  /** The node's own list decides, not the answer to the call. A node that holds no share any more lists no older one. */
+  /** The node's own word decides, not the answer to the call. A node that holds no share any more has no older one. */
   #hasTaken({ key, generation }: Delivery, name: string): boolean {
-    const info = this.#modules.nodes.view(name)?.keys.get(key);
+    const keys = this.#modules.nodes.view(name)?.keys;
+    if (keys?.knows(key) !== true) {
+      return false;
+    }
+    const info = keys.get(key);
     const isHolder = this.#modules.keys.renewing(key)?.nodes.includes(name) ?? true;
     return info?.state === 'active' ? info.generation >= generation : !isHolder;
   }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeStatus } from '../../wire/messages/node.ts';
 import { noLog } from '../log.ts';
-import type { Key } from '../keys.ts';
+import type { Key } from '../keyFacts.ts';
 import type { NodeClient } from '../nodes/nodeClient.ts';
 import type { NodeView } from '../nodes/nodeSet.ts';
 import { until } from '../testing/ecdsa.ts';

@@ -8,7 +8,7 @@ import { isEcdsa, toHex } from '../../wire/ids.ts';
 import { presignatureIdOf } from '../../wire/messages/session.ts';
 import { runCeremony, type CeremonyModules } from '../ceremonies/ceremony.ts';
 import { concludes, participantsOf, roundsOf } from '../ceremonies/kinds.ts';
-import type { Key, KeyGeneration } from '../keys.ts';
+import type { Key, KeyGeneration } from '../keyFacts.ts';
 import type { Log } from '../log.ts';
 import type { NodeSet, NodeView } from '../nodes/nodeSet.ts';
 import type { OwnClient } from '../ownClient.ts';

@@ -3,6 +3,7 @@
  * over a nonce of our own, appraised against the manifest, and the TLS key that the evidence names must be the key at the
  * other end of the connection.
  */
+import { nativeEs384 } from '../../native/es384.ts';
 import {
   appraise,
   type Appraisal,
@@ -22,7 +23,7 @@ import {
   presignatureAsk,
   presignatureList,
   problem,
-  type KeyInfo,
+  type KeyList,
   type NodeStatus,
 } from '../../wire/messages/node.ts';
 import {
@@ -159,25 +160,14 @@ export class NodeClient implements NodeCalls {
     return this.#decode('status', nodeStatus, await this.#get('/v1/status', nodeStatus.maxBytes, options));
   }
 
-  /** All keys of the node, page by page, at most 64 pages. */
-  async keys(options?: CallOptions): Promise<KeyInfo[]> {
-    const all: KeyInfo[] = [];
-    for (let page = 0; page < 64; page += 1) {
-      const last = all.at(-1)?.id;
-      const path = last === undefined ? '/v1/keys' : `/v1/keys?after=${last}`;
-      const answer = this.#decode('keys', keyList, await this.#get(path, keyList.maxBytes, options));
-      for (const key of answer.keys) {
-        // Strictly rising ids: a node can't make this loop run in a circle.
-        if (last !== undefined && key.id <= last) {
-          throw this.#wrong('GET /v1/keys', 'keys not in order');
-        }
-        all.push(key);
-      }
-      if (!answer.more || answer.keys.length === 0) {
-        break;
-      }
-    }
-    return all;
+  /** A page of the keys that changed after a number, in the order of their last changes. Who reads it checks that. */
+  keysSince(since: number, options?: CallOptions): Promise<KeyList> {
+    return this.#keys(`since=${since}`, options);
+  }
+
+  /** These keys, as the node has them now: at most `maxKeyIds`. */
+  keysNamed(ids: readonly string[], options?: CallOptions): Promise<KeyList> {
+    return this.#keys(`ids=${ids.join(',')}`, options);
   }
 
   /** The signed manifest that the node holds. */
@@ -306,7 +296,8 @@ export class NodeClient implements NodeCalls {
     const answer = this.#decode('POST /v1/evidence', evidenceAnswer, body);
     const now = this.#modules.now();
     const expected: Expected = { nonce, role: 'channel', cluster, node: this.name, manifest };
-    const result = appraise({ platform, document: answer.evidence }, policy, { now, expected });
+    const question = { now, expected, openKey: nativeEs384() };
+    const result = appraise({ platform, document: answer.evidence }, policy, question);
     if (!result.ok) {
       throw result.refusal;
     }
@@ -393,6 +384,11 @@ export class NodeClient implements NodeCalls {
         { cause },
       );
     }
+  }
+
+  async #keys(query: string, options?: CallOptions): Promise<KeyList> {
+    const raw = await this.#get(`/v1/keys?${query}`, keyList.maxBytes, options);
+    return this.#decode('GET /v1/keys', keyList, raw);
   }
 
   #get(path: string, maxBytes: number, options?: CallOptions): Promise<Uint8Array> {

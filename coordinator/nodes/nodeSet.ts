@@ -2,9 +2,10 @@
  * All nodes of the cluster and what is known of each: a poll with back-off, down at the first failure, up once its
  * evidence was verified and its status read. Says who can take part with a key now, and of the others why not.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
-import { equalBytes } from '../../wire/ids.ts';
 import type { KeyInfo, NodeStatus } from '../../wire/messages/node.ts';
+import { KeyReading, type Heard, type HeldKeys } from './keyReading.ts';
 import type { NodeClient, Verified } from './nodeClient.ts';
 
 /** What is known of a node. `refused`: it answers, and its evidence or identity was refused. */
@@ -27,7 +28,8 @@ export interface NodeView {
   readonly lastSeenAt: number | undefined;
   readonly verified: Verified | undefined;
   readonly status: NodeStatus | undefined;
-  readonly keys: ReadonlyMap<string, KeyInfo>;
+  /** What it says of keys, as far as that was read. */
+  readonly keys: HeldKeys;
   /** Round trip of a status call in milliseconds, smoothed. */
   readonly latencyMs: number | undefined;
   /** The node's clock minus ours in milliseconds, as far as one round trip can tell. */
@@ -45,8 +47,8 @@ export interface WantedKey {
   /** Shares of two generations never sign together (T20). */
   readonly generation: number;
   readonly nodes: readonly string[];
-  /** `encodeKeyPublic` bytes that all holders must agree on. */
-  readonly public: Uint8Array;
+  /** What all holders must say alike, by `saidOf`. */
+  readonly said: string;
 }
 
 /** Times of a {@link NodeSet}, in milliseconds. */
@@ -55,18 +57,25 @@ export interface NodeSetOptions {
   readonly pollMs: number;
   /** First and longest wait before the next look at a node that is down. */
   readonly backOffMs: readonly [first: number, longest: number];
-  /** The list of keys is read again at least this often. */
-  readonly keysEveryMs: number;
 }
+
+/** Pause between two pages of a list of keys in milliseconds: while no request is at work, and while one is. */
+const pagePauseMs = { idle: 10, busy: 100 } as const;
 
 /** What a {@link NodeSet} needs. */
 export interface NodeSetModules {
   readonly clients: readonly NodeClient[];
   readonly now: () => number;
-  /** Told when something about a node changed: state, keys, phase. */
+  /** Whether no request is at work. */
+  readonly idle: () => boolean;
+  /** Told when something about a node changed: state, phase, reason. */
   readonly onChange?: (view: NodeView) => void;
   /** Told after every look that was answered. */
   readonly onLook?: (view: NodeView) => void;
+  /** Told of what was read of a node's list of keys. */
+  readonly onKeys?: (heard: Heard) => void;
+  /** Told each time that the evidence of a node was refused, with the code. */
+  readonly onRefused?: (name: string, code: string) => void;
 }
 
 interface Entry {
@@ -75,9 +84,11 @@ interface Entry {
   failures: number;
   /** Unix milliseconds until which others are asked first. */
   blamedUntil: number;
-  keysAt: number;
-  /** Fingerprint of what the node said of its keys when the list was read. */
-  keysSeen: string;
+  readonly keys: KeyReading;
+  /** Its last list of keys can't be one. */
+  badList: boolean;
+  /** The rest of a long list, page by page in the background. */
+  reading: Promise<void> | undefined;
   timer: NodeJS.Timeout | undefined;
   looking: Promise<void> | undefined;
 }
@@ -94,31 +105,35 @@ export class NodeSet {
     this.#modules = modules;
     const now = modules.now();
     this.#entries = new Map(
-      modules.clients.map((client) => [
-        client.name,
-        {
-          client,
-          view: {
-            name: client.name,
-            state: 'unknown',
-            reason: undefined,
-            since: now,
-            lastSeenAt: undefined,
-            verified: undefined,
-            status: undefined,
-            keys: new Map(),
-            latencyMs: undefined,
-            clockSkewMs: undefined,
-            renews: false,
+      modules.clients.map((client) => {
+        const keys = new KeyReading({ client, heard: (heard) => this.#modules.onKeys?.(heard) });
+        return [
+          client.name,
+          {
+            client,
+            view: {
+              name: client.name,
+              state: 'unknown',
+              reason: undefined,
+              since: now,
+              lastSeenAt: undefined,
+              verified: undefined,
+              status: undefined,
+              keys,
+              latencyMs: undefined,
+              clockSkewMs: undefined,
+              renews: false,
+            },
+            failures: 0,
+            blamedUntil: 0,
+            keys,
+            badList: false,
+            reading: undefined,
+            timer: undefined,
+            looking: undefined,
           },
-          failures: 0,
-          blamedUntil: 0,
-          keysAt: 0,
-          keysSeen: '',
-          timer: undefined,
-          looking: undefined,
-        },
-      ]),
+        ];
+      }),
     );
   }
 
@@ -135,7 +150,12 @@ export class NodeSet {
       clearTimeout(entry.timer);
       entry.client.close();
     }
-    await Promise.all([...this.#entries.values()].map(async ({ looking }) => looking));
+    await Promise.all(
+      [...this.#entries.values()].map(async ({ looking, reading }) => {
+        await looking;
+        await reading;
+      }),
+    );
   }
 
   names(): string[] {
@@ -159,8 +179,8 @@ export class NodeSet {
     return entry.client;
   }
 
-  /** Looks at one node, or at all, now; never throws. `keys` reads their list of keys again too. */
-  async refresh(name?: string, { keys = false } = {}): Promise<void> {
+  /** Looks at one node, or at all, now; never throws. */
+  async refresh(name?: string): Promise<void> {
     const wanted = [...this.#entries.values()].filter(
       (entry) => name === undefined || entry.view.name === name,
     );
@@ -168,12 +188,18 @@ export class NodeSet {
       wanted.map(async (entry) => {
         // A look that began before this call may have read the state before the caller's change.
         await entry.looking;
-        if (keys) {
-          entry.keysAt = 0;
-        }
         await this.#look(entry);
       }),
     );
+  }
+
+  /**
+   * Asks a node for one key: what it is there now, however far its list was read.
+   * @throws SymbolonError `coordinator/unknown-node`, and of the call.
+   */
+  ask(name: string, key: string): Promise<KeyInfo | undefined> {
+    this.client(name);
+    return this.#entries.get(name)?.keys.ask(key) ?? Promise.resolve(undefined);
   }
 
   /** The manifest changed: all evidence is asked for anew. */
@@ -252,7 +278,10 @@ export class NodeSet {
     if (general !== undefined) {
       return general;
     }
-    const info = this.#entries.get(name)?.view.keys.get(key.id);
+    if (this.holds(name, key)) {
+      return undefined;
+    }
+    const info = this.#entries.get(name)?.keys.get(key.id);
     if (info?.state !== 'active') {
       const code = info?.code;
       const lacks = reasonOf(
@@ -269,9 +298,20 @@ export class NodeSet {
       const facts = { key: id, wanted, got: info.generation };
       return reasonOf(new SymbolonError('session/wrong-generation', facts));
     }
-    return equalBytes(info.public, key.public)
-      ? undefined
-      : reasonOf(new SymbolonError('coordinator/key-disagrees', { key: key.id, node: name }));
+    return reasonOf(new SymbolonError('coordinator/key-disagrees', { key: key.id, node: name }));
+  }
+
+  /**
+   * Whether a node can sign with a key as far as its list says. What it was not read of yet counts as held: the store
+   * knows what exists, and a node that lacks a key refuses it by name.
+   */
+  holds(name: string, key: WantedKey): boolean {
+    const keys = this.#entries.get(name)?.keys;
+    if (keys?.knows(key.id) !== true) {
+      return true;
+    }
+    const held = keys.get(key.id);
+    return held?.state === 'active' && held.generation === key.generation && held.said === key.said;
   }
 
   /** The nodes that can sign with a key now: those that lately failed no session first, and of these the fastest. */
@@ -313,14 +353,9 @@ export class NodeSet {
           reason: 'the status of another node',
         });
       }
-      const seen = `${status.boot.join()}/${status.phase}/${Object.values(status.keys).join()}`;
-      let keys = entry.view.keys;
-      // A node tells its keys in phase ready only; before that its status says why it is not.
-      const due = seen !== entry.keysSeen || now() - entry.keysAt >= this.#options.keysEveryMs;
-      if (status.phase === 'ready' && due) {
-        keys = new Map((await client.keys()).map((key) => [key.id, key]));
-        entry.keysAt = now();
-        entry.keysSeen = seen;
+      if (entry.badList) {
+        // A node that gave a list that can't be one stays out until it gives one that can.
+        await this.#readPage(entry);
       }
       entry.failures = 0;
       const { latencyMs } = entry.view;
@@ -330,7 +365,6 @@ export class NodeSet {
         lastSeenAt: now(),
         verified,
         status,
-        keys,
         latencyMs: latencyMs === undefined ? took : latencyMs * 0.8 + took * 0.2,
         clockSkewMs: Math.round(status.now - (now() - took / 2)),
         renews:
@@ -338,14 +372,66 @@ export class NodeSet {
           (before !== undefined && verified.appraisal.notAfter > before.appraisal.notAfter),
       });
       this.#modules.onLook?.(entry.view);
+      await this.#readPage(entry);
     } catch (error) {
       this.#failed(entry, asSymbolon(error, client.name));
+    }
+  }
+
+  /**
+   * Reads the first page of what is new of a node's keys: small lists, and what changed in a long one, are known after a
+   * look. Signing does not wait for it.
+   * @throws SymbolonError `coordinator/node-answer` where the list can't be one.
+   */
+  async #readPage(entry: Entry): Promise<void> {
+    const { keys, view } = entry;
+    // A node tells its keys in phase ready only; before that its status says why it is not.
+    if (view.status?.phase !== 'ready' || !keys.isBehind(view.status) || entry.reading !== undefined) {
+      return;
+    }
+    if (await this.#page(entry)) {
+      entry.reading = this.#readOn(entry).finally(() => {
+        entry.reading = undefined;
+      });
+    }
+  }
+
+  /** The rest, page by page and out of the way of requests. Never throws. */
+  async #readOn(entry: Entry): Promise<void> {
+    try {
+      do {
+        await sleep(this.#modules.idle() ? pagePauseMs.idle : pagePauseMs.busy, undefined, { ref: false });
+      } while (this.#running && entry.view.state !== 'refused' && (await this.#page(entry)));
+    } catch (error) {
+      this.#failed(entry, asSymbolon(error, entry.view.name));
+      this.#schedule(entry);
+    }
+  }
+
+  /** Reads one page; returns whether there is more. A call that fails is no fault of the list: the next look goes on. */
+  async #page(entry: Entry): Promise<boolean> {
+    try {
+      const more = await entry.keys.page();
+      entry.badList = false;
+      return more;
+    } catch (error) {
+      const named = asSymbolon(error, entry.view.name);
+      if (named.code !== 'coordinator/node-answer') {
+        return false;
+      }
+      entry.badList = true;
+      throw named;
     }
   }
 
   #failed(entry: Entry, error: SymbolonError): void {
     entry.failures += 1;
     const refused = error.code.startsWith('evidence/') || error.code === 'coordinator/node-identity';
+    if (refused) {
+      this.#modules.onRefused?.(entry.view.name, error.code);
+      // What it said before it was refused counts for nothing.
+      entry.keys.forget();
+    }
     this.#set(entry, { state: refused ? 'refused' : 'down', reason: reasonOf(error) });
   }
 
@@ -356,7 +442,6 @@ export class NodeSet {
     entry.view = { ...before, ...change, state, since };
     const changed =
       state !== before.state ||
-      entry.view.keys !== before.keys ||
       entry.view.status?.phase !== before.status?.phase ||
       entry.view.reason?.code !== before.reason?.code;
     if (changed) {

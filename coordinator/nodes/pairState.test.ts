@@ -22,7 +22,7 @@ const node = (name: string, pairings: readonly Pairing[], change: Partial<NodeVi
   lastSeenAt: 0,
   verified: undefined,
   status: { phase: 'ready', pairings } as NodeStatus,
-  keys: new Map(),
+  keys: { get: () => undefined, knows: () => false, isWhole: false },
   latencyMs: 1,
   clockSkewMs: 0,
   renews: false,

@@ -1,7 +1,7 @@
 /** One session that signs: FROST in two rounds, ECDSA in three, or in one with a presignature. */
 import { aggregate, combineEcdsa, digestOf, publicKeyOf } from '../../threshold/index.ts';
 import { isSymbolonError, type SymbolonError } from '../../wire/errors/index.ts';
-import type { KeyGeneration } from '../keys.ts';
+import type { KeyGeneration } from '../keyFacts.ts';
 import {
   cheated,
   demand,

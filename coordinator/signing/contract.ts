@@ -1,6 +1,6 @@
 /** What signing is asked, what it works with, and what it gives. */
 import type { Signable, SignRequest } from '../../wire/messages/request.ts';
-import type { KeyGeneration } from '../keys.ts';
+import type { KeyGeneration } from '../keyFacts.ts';
 import type { NodeSet } from '../nodes/nodeSet.ts';
 import type { SessionModules, StepTime } from '../rounds.ts';
 
@@ -71,7 +71,7 @@ export interface PresignatureSource {
 export interface SigningModules extends SessionModules {
   readonly nodes: Pick<
     NodeSet,
-    'usableFor' | 'markDown' | 'blame' | 'absolve' | 'isBlamed' | 'whyNot' | 'refresh' | 'view'
+    'usableFor' | 'markDown' | 'blame' | 'absolve' | 'isBlamed' | 'whyNot' | 'refresh' | 'ask' | 'view'
   >;
   /** Why two nodes can't multiply together now, in words; `undefined` where they can. For ECDSA keys. */
   readonly whyApart: (a: string, b: string) => string | undefined;

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
 import { maxAttempts } from '../../wire/limits.ts';
 import { signedMessage } from '../../wire/messages/request.ts';
-import type { KeyGeneration } from '../keys.ts';
+import type { KeyGeneration } from '../keyFacts.ts';
 import {
   endSession,
   isConnectionError,
@@ -211,7 +211,9 @@ class Signing {
   /** Whether a node has another generation now than it was asked to sign with: then it did not fail. */
   async #isAhead(node: string, { id, generation }: KeyGeneration): Promise<boolean> {
     const { nodes } = this.#modules;
-    await Promise.race([nodes.refresh(node, { keys: true }), sleep(lastLookMs, undefined, { ref: false })]);
+    // A node that can't be asked is in the way all the same.
+    const asked = nodes.ask(node, id).catch(() => undefined);
+    await Promise.race([asked, sleep(lastLookMs, undefined, { ref: false })]);
     const info = nodes.view(node)?.keys.get(id);
     return info !== undefined && info.generation !== generation;
   }

@@ -50,8 +50,8 @@ const job = (id: string): Omit<Job, 'state' | 'finishedAt' | 'outcome'> => ({
 
 test('keys come back as they were put, and an existing one stays as it is', async (t) => {
   const store = await opened(t);
-  await store.addKey(key('1'));
-  await store.addKey(key('1', { label: 'other' }));
+  await store.addKeys([key('1')]);
+  await store.addKeys([key('1', { label: 'other' })]);
   assert.deepEqual(await store.keys(), [key('1')]);
 });
 

@@ -107,13 +107,15 @@ class PgliteStore implements Store {
     this.#unlock = unlock;
   }
 
-  async addKey(key: StoredKey): Promise<void> {
-    await this.#query('add key', insertKey, keyValues(key));
+  async addKeys(keys: readonly StoredKey[]): Promise<void> {
+    if (keys.length > 0) {
+      await this.#query('add keys', insertKeys(keys.length), keys.flatMap(keyValues));
+    }
   }
 
   async addPendingKey(key: StoredKey, confirmations: Uint8Array, made: FinishedJob): Promise<void> {
     await this.#transaction('add pending key', async (tx) => {
-      await tx.query(insertKey, keyValues({ ...key, state: 'pending' }));
+      await tx.query(insertKeys(1), keyValues({ ...key, state: 'pending' }));
       await tx.query('insert into activations (key, confirmations) values ($1, $2) on conflict do nothing', [
         key.id,
         confirmations,
@@ -123,7 +125,12 @@ class PgliteStore implements Store {
   }
 
   async keys(): Promise<StoredKey[]> {
-    const { rows } = await this.#query('keys', 'select * from keys order by created_at, id');
+    const { rows } = await this.#query(
+      'keys',
+      `select id, scheme, purpose, label, threshold, nodes, generation, created_at, state,
+         encode(public, 'base64') as public
+       from keys order by created_at, id`,
+    );
     return rows.map(keyOf);
   }
 
@@ -314,9 +321,16 @@ class PgliteStore implements Store {
 }
 
 const finishJob = `update jobs set state = $2, outcome = $3, finished_at = $4 where id = $1 and state <> 'done'`;
-const insertKey = `insert into keys
-  (id, scheme, purpose, label, threshold, nodes, generation, created_at, public, state)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing`;
+/** Puts `count` keys, with {@link keyValues} of each. */
+const insertKeys = (count: number): string => {
+  const rows = Array.from({ length: count }, (_, row) => {
+    const places = Array.from({ length: 10 }, (__, i) => `$${row * 10 + i + 1}`);
+    return `(${places.join(', ')})`;
+  });
+  return `insert into keys
+    (id, scheme, purpose, label, threshold, nodes, generation, created_at, public, state)
+    values ${rows.join(', ')} on conflict do nothing`;
+};
 
 const keyValues = (key: StoredKey): unknown[] => [
   key.id,

@@ -109,8 +109,8 @@ export interface ApiKeyRecord {
 
 /** The store. Every method may throw `coordinator/store-broken`. */
 export interface Store {
-  /** Puts a key that is not there yet; an existing one stays as it is. */
-  addKey(key: StoredKey): Promise<void>;
+  /** Puts keys that are not there yet, all or none; existing ones stay as they are. */
+  addKeys(keys: readonly StoredKey[]): Promise<void>;
   /**
    * Puts a key as pending together with its confirmations, and the job that made it as done, in one transaction: a
    * process that ends here makes no second key for the request.

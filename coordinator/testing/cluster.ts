@@ -21,7 +21,7 @@ export const testLimits: Partial<CoordinatorLimits> = {
   signMs: 5_000,
   createMs: 10_000,
   callMs: 1_500,
-  polling: { pollMs: 200, backOffMs: [50, 200], keysEveryMs: 500 },
+  polling: { pollMs: 200, backOffMs: [50, 200] },
 };
 
 /** A log line of the coordinator. */

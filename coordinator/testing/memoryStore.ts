@@ -29,9 +29,11 @@ export function memoryStore(): Store {
     }
   };
   return {
-    addKey: (key) => {
-      if (!keys.has(key.id)) {
-        keys.set(key.id, key);
+    addKeys: (added) => {
+      for (const key of added) {
+        if (!keys.has(key.id)) {
+          keys.set(key.id, key);
+        }
       }
       return Promise.resolve();
     },

@@ -1,5 +1,6 @@
 /** What the replay guard promises to the rest of the node. replayGuard.ts keeps it. */
 import type { Files } from '../files/atomic.ts';
+import type { MarkKeeper } from './marks.ts';
 
 /** Names one use of a request. */
 export interface RequestUse {
@@ -32,6 +33,8 @@ export interface ReplayGuard {
    * @throws SymbolonError `guard/not-begun` where nothing was burned under this id and hash, `guard/write-failed`.
    */
   done(use: RequestUse): Promise<void>;
+  /** What this node has counted, and what it has seen of others (T09). */
+  readonly marks: MarkKeeper;
   /** Request ids that the guard holds now. */
   readonly size: number;
   /** What the start repaired, one sentence each (an incomplete last entry of a crash). */

@@ -6,15 +6,19 @@ import { isSymbolonError } from '../../wire/errors/index.ts';
 import { refusal } from '../testing/refusal.ts';
 import { decodeJournal, encodeFrame, encodeJournal, journalStart } from './journal.ts';
 
-const header = { v: 1, createdAt: 0, forgottenUntil: 0 } as const;
-const start = encodeJournal(header, []);
+const header = { v: 2, createdAt: 0, forgottenUntil: 0 } as const;
+const start = encodeJournal(header, [{ boots: 1, mark: 0 }], []);
 const entry = {
+  kind: 'use',
   id: new Uint8Array(16),
   hash: new Uint8Array(32),
   expiresAt: 1,
   attempts: 1,
   done: false,
 };
+const id = (length: number): Uint8Array => new Uint8Array(length).fill(1);
+const witness = { tie: id(16), boot: id(16), boots: 1, mark: 1 };
+const state = { kind: 'state', boots: 2, mark: 2 };
 const withBody = (body: Uint8Array): Uint8Array =>
   Buffer.concat([start.file, encodeFrame(start.checksum, body).frame]);
 
@@ -27,6 +31,18 @@ const bodies: readonly [name: string, body: CborInput][] = [
   ['no attempt', { ...entry, attempts: 0 }],
   ['too many attempts', { ...entry, attempts: 65_536 }],
   ['a number for done', { ...entry, done: 1 }],
+  ['no kind', { ...entry, kind: undefined }],
+  ['another kind', { ...entry, kind: 'other' }],
+  ['a boot of number zero', { ...state, boots: 0 }],
+  ['a negative mark', { ...state, mark: -1 }],
+  ['a mark that is no integer', { ...state, mark: '2' }],
+  ['no mark', { ...state, mark: undefined, seen: witness }],
+  ['no boots', { ...state, boots: undefined, seen: witness }],
+  ['a witness with a short tie', { ...state, seen: { ...witness, tie: id(15) } }],
+  ['a witness with a long boot', { ...state, seen: { ...witness, boot: id(17) } }],
+  ['a witness without a mark', { ...state, seen: { ...witness, mark: undefined } }],
+  ['a witness with more', { ...state, seen: { ...witness, name: 'node-2' } }],
+  ['a list of witnesses', { ...state, seen: [witness] }],
   ['a second header', header],
   ['a list', [1, 2, 3]],
 ];
@@ -35,6 +51,17 @@ for (const [name, body] of bodies) {
     assert.throws(() => decodeJournal(withBody(encodeCbor(body))), refusal('guard/broken'));
   });
 }
+
+test('given an entry of version 2 in a journal of version 1, or the reverse, when decoded, then the journal is broken', () => {
+  const { kind, ...old } = entry;
+  assert.equal(kind, 'use');
+  const first = encodeFrame(journalStart, encodeCbor({ ...header, v: 1 }));
+  const oldJournal = (body: CborInput): Uint8Array =>
+    Buffer.concat([first.frame, encodeFrame(first.checksum, encodeCbor(body)).frame]);
+  assert.equal(decodeJournal(oldJournal(old)).entries.length, 1);
+  assert.throws(() => decodeJournal(oldJournal(entry)), refusal('guard/broken'));
+  assert.throws(() => decodeJournal(withBody(encodeCbor(old))), refusal('guard/broken'));
+});
 
 test('given a duplicate key, nesting or trailing bytes in an entry, when decoded, then the journal is broken', () => {
   const body = encodeCbor(entry);
@@ -60,7 +87,7 @@ test('given lengths of zero or beyond a frame, when decoded, then the journal is
 });
 
 test('given an entry in place of the header, or a header of another version, when decoded, then the journal is broken', () => {
-  for (const body of [encodeCbor(entry), encodeCbor({ ...header, v: 2 })]) {
+  for (const body of [encodeCbor(entry), encodeCbor({ ...header, v: 3 })]) {
     assert.throws(() => decodeJournal(encodeFrame(journalStart, body).frame), refusal('guard/broken'));
   }
 });

@@ -7,7 +7,7 @@ import { nodeFiles, type Files } from '../files/atomic.ts';
 import { crashAt, failAt } from '../testing/faults.ts';
 import { testFolder } from '../testing/folder.ts';
 import { refusal } from '../testing/refusal.ts';
-import { decodeJournal, encodeFrame, encodeJournal, journalEntry } from './journal.ts';
+import { decodeJournal, encodeFrame, encodeJournal, stateBody, useBody } from './journal.ts';
 import {
   openReplayGuard,
   type ReplayGuard,
@@ -160,7 +160,8 @@ test('given bursts of burns, when they run at once, then they share syncs and al
 test('given a disk that fails, when burned, then nothing is promised and the guard refuses until it is opened again', async (t) => {
   const file = await journal(testFolder(t));
   await (await open(file)).close();
-  const faults = failAt(2);
+  // The first two steps count the boot.
+  const faults = failAt(4);
   const guard = await open(file, {}, faults.files);
   guard.begin(use(1));
   guard.begin(use(2));
@@ -209,7 +210,9 @@ test('T11: given a journal cut at each byte, when opened, then only an incomplet
   }
   await guard.close();
   const genuine = await readFile(file);
-  const { end: headerEnd } = decodeJournal(encodeJournal(decodeJournal(genuine).header, []).file);
+  // Header and first mark are replaced as a whole: no crash leaves one without the other.
+  const { header } = decodeJournal(genuine);
+  const headerEnd = encodeJournal(header, [{ boots: 1, mark: 0 }], []).file.length;
   for (let cut = 0; cut < genuine.length; cut += 1) {
     await writeFile(file, genuine.subarray(0, cut));
     if (cut < headerEnd) {
@@ -217,9 +220,15 @@ test('T11: given a journal cut at each byte, when opened, then only an incomplet
       continue;
     }
     const again = await open(file);
-    const { end } = decodeJournal(genuine.subarray(0, cut));
-    assert.equal(again.recovered.length, end === cut ? 0 : 1, `cut ${cut}`);
-    assert.equal((await readFile(file)).length, end);
+    const whole = decodeJournal(genuine.subarray(0, cut));
+    assert.equal(again.recovered.length, whole.end === cut ? 0 : 1, `cut ${cut}`);
+    // What was complete, and this boot's mark behind it.
+    const now = await readFile(file);
+    const boot = encodeFrame(
+      whole.checksum,
+      stateBody({ boots: whole.state.boots + 1, mark: whole.state.mark }),
+    );
+    assert.deepEqual(now, Buffer.concat([genuine.subarray(0, whole.end), boot.frame]), `cut ${cut}`);
     // And it can be written on.
     again.begin(use(7));
     await again.burn(use(7));
@@ -310,13 +319,170 @@ test('T13: given a crash at every step of a life, when the node starts, then eve
 });
 
 test('given two requests with one frame each, when the frames are exchanged, then the chain of checksums shows it', () => {
-  const header = { v: 1, createdAt: 0, forgottenUntil: 0 } as const;
-  const entry = (id: number) => journalEntry.encode({ ...use(id), attempts: 1, done: false });
-  const start = encodeJournal(header, []);
+  const header = { v: 2, createdAt: 0, forgottenUntil: 0 } as const;
+  const entry = (id: number) => useBody({ ...use(id), attempts: 1, done: false });
+  const start = encodeJournal(header, [{ boots: 1, mark: 0 }], []);
   const a = encodeFrame(start.checksum, entry(1));
   const b = encodeFrame(a.checksum, entry(2));
   assert.equal(decodeJournal(Buffer.concat([start.file, a.frame, b.frame])).entries.length, 2);
   for (const frames of [[b.frame, a.frame], [b.frame], [a.frame, a.frame]]) {
     assert.throws(() => decodeJournal(Buffer.concat([start.file, ...frames])), refusal('guard/broken'));
   }
+});
+
+const tie = (fill: number): Uint8Array => new Uint8Array(16).fill(fill);
+const boot = tie;
+
+test('T09: given boots and burns, when the node starts again, then it has every mark that it ever had on its disk, and a later number', async (t) => {
+  const file = await journal(testFolder(t));
+  const first = await open(file);
+  const counts = ({ marks: { boots, since, mark } }: ReplayGuard) => [boots, since, mark];
+  assert.deepEqual(counts(first), [1, 0, 0]);
+  first.begin(use(1));
+  first.begin(use(2));
+  await Promise.all([first.burn(use(1)), first.burn(use(2))]);
+  await first.done(use(1));
+  assert.deepEqual(counts(first), [1, 0, 2]);
+  await first.close();
+  const second = await open(file);
+  assert.deepEqual(counts(second), [2, 2, 2]);
+  await second.close();
+  assert.deepEqual(counts(await open(file)), [3, 2, 2]);
+});
+
+test('T09: given a burn that the disk does not have yet, when the mark is shown, then it is the one that the disk has', async (t) => {
+  const file = await journal(testFolder(t));
+  const guard = await open(file);
+  guard.begin(use(1));
+  const burning = guard.burn(use(1));
+  assert.equal(guard.marks.mark, 0);
+  await burning;
+  assert.equal(guard.marks.mark, 1);
+});
+
+test('given witnesses and a burn, when written, then they share one append and one sync, and a restart knows the newest', async (t) => {
+  const file = await journal(testFolder(t));
+  const steps: string[] = [];
+  const files = nodeFiles(({ op, path }) => {
+    steps.push(...(path === file ? [op] : []));
+    return undefined;
+  });
+  const guard = await open(file, {}, files);
+  steps.length = 0;
+  guard.marks.witness(tie(1), { boot: boot(1), boots: 1, mark: 7 });
+  guard.marks.witness(tie(2), { boot: boot(2), boots: 1, mark: 9 });
+  guard.marks.witness(tie(1), { boot: boot(1), boots: 1, mark: 6 });
+  assert.deepEqual(steps, [], 'nothing is written for a witness alone');
+  guard.begin(use(1));
+  await guard.burn(use(1));
+  assert.deepEqual(steps, ['write', 'sync']);
+  guard.marks.witness(tie(2), { boot: boot(3), boots: 2, mark: 12 });
+  guard.begin(use(2));
+  await guard.burn(use(2));
+  await guard.close();
+  const again = await open(file);
+  assert.deepEqual(
+    [...again.marks.witnesses()].map(([name, { boot: seen, mark }]) => [name, seen[0], mark]),
+    [
+      ['01'.repeat(16), 1, 7],
+      ['02'.repeat(16), 3, 12],
+    ],
+  );
+});
+
+test('given more witnesses than are kept, when one more comes, then the longest unseen goes, across a restart', async (t) => {
+  const file = await journal(testFolder(t));
+  const guard = await open(file);
+  for (let i = 1; i <= 128; i += 1) {
+    guard.marks.witness(tie(i), { boot: boot(i), boots: 1, mark: i });
+  }
+  guard.marks.witness(tie(1), { boot: boot(1), boots: 1, mark: 200 });
+  guard.marks.witness(tie(129), { boot: boot(129), boots: 1, mark: 1 });
+  guard.begin(use(1));
+  await guard.burn(use(1));
+  await guard.close();
+  const kept = (await open(file)).marks.witnesses();
+  assert.equal(kept.size, 128);
+  assert.ok(!kept.has('02'.repeat(16)) && kept.has('01'.repeat(16)) && kept.has('81'.repeat(16)));
+});
+
+test('T09: given a journal that is written anew, when the node starts, then mark and witnesses are as they were', async (t) => {
+  const file = await journal(testFolder(t));
+  const guard = await open(file, { maxAttempts: 10_000 });
+  for (let i = 1; i <= 40; i += 1) {
+    guard.marks.witness(tie(i), { boot: boot(i), boots: 1, mark: i });
+  }
+  for (let round = 0; round < 6; round += 1) {
+    const uses = Array.from({ length: 1_000 }, () => use(1));
+    uses.forEach((one) => {
+      guard.begin(one);
+    });
+    await Promise.all(uses.map((one) => guard.burn(one)));
+  }
+  const { mark } = guard.marks;
+  assert.equal(mark, 6_000);
+  await guard.close();
+  assert.ok((await stat(file)).size < 400_000, 'not compacted');
+  const again = await open(file, { maxAttempts: 10_000 });
+  assert.deepEqual([again.marks.boots, again.marks.since], [2, mark]);
+  assert.equal(again.marks.witnesses().size, 40);
+});
+
+test('T09, T11: given a count that falls, or none, in a journal of good checksums, when opened, then it is broken', async (t) => {
+  const file = await journal(testFolder(t));
+  await (await open(file)).close();
+  const header = { v: 2, createdAt: 0, forgottenUntil: 0 } as const;
+  const start = encodeJournal(header, [{ boots: 3, mark: 5 }], []);
+  for (const [boots, mark] of [
+    [3, 4],
+    [2, 5],
+  ] as const) {
+    const falling = encodeFrame(start.checksum, stateBody({ boots, mark }));
+    await writeFile(file, Buffer.concat([start.file, falling.frame]));
+    await assert.rejects(open(file), refusal('guard/broken', { reason: 'a count that falls' }));
+  }
+  for (const entries of [[], [{ ...use(1), attempts: 1, done: false }]]) {
+    await writeFile(file, encodeJournal(header, [], entries).file);
+    await assert.rejects(open(file), refusal('guard/broken', { reason: 'no state' }));
+  }
+});
+
+test('T09: given a crash at every step, between append and flush too, when the node starts, then it has every count that it showed, and the witnesses of every acknowledged burn', async (t) => {
+  for (let step = 1; ; step += 1) {
+    const file = await journal(testFolder(t));
+    const faults = crashAt(step);
+    let shown = { boots: 0, mark: 0 };
+    const witnessed: number[] = [];
+    try {
+      for (const id of [1, 2, 3]) {
+        const guard = await open(file, {}, faults.files);
+        shown = guard.marks;
+        guard.marks.witness(tie(id), { boot: boot(id), boots: 1, mark: id });
+        guard.begin(use(id));
+        await guard.burn(use(id));
+        witnessed.push(id);
+        await guard.close();
+      }
+    } catch (error) {
+      refusal('guard/write-failed')(error);
+    }
+    await faults.settle();
+    const again = await open(file);
+    const { boots, since } = again.marks;
+    assert.ok(boots > shown.boots && since >= shown.mark, `step ${step}: ${boots} ${since}`);
+    for (const id of witnessed) {
+      assert.equal(again.marks.witnesses().get(`0${id}`.repeat(16))?.mark, id, `step ${step}`);
+    }
+    await again.close();
+    if (!faults.struck()) {
+      assert.deepEqual(witnessed, [1, 2, 3]);
+      break;
+    }
+  }
+});
+
+test('given a disk that fails while the boot is counted, when opened, then the guard does not open', async (t) => {
+  const file = await journal(testFolder(t));
+  await (await open(file)).close();
+  await assert.rejects(open(file, {}, failAt(1).files), refusal('guard/write-failed'));
 });

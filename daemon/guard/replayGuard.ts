@@ -1,5 +1,6 @@
 /**
- * The durable replay guard: which request ids were used, until they expire. See SPEC.md for the journal's bytes.
+ * The durable replay guard: which request ids were used, until they expire; and, in the same journal and the same flush,
+ * how much this node has counted and what it has seen of others (marks.ts). See SPEC.md for the journal's bytes.
  *
  * The caller authenticates a request first and calls the guard after (T10): a guard that records what strangers send is
  * a way to block honest clients.
@@ -14,24 +15,29 @@ import {
   decodeJournal,
   encodeFrame,
   encodeJournal,
-  frameOverhead,
-  journalEntry,
-  maxFrameBody,
+  maxFrame,
+  stateBody,
+  useBody,
   type Journal,
   type JournalEntry,
   type JournalHeader,
+  type JournalState,
 } from './journal.ts';
+import { Marks, type MarkKeeper } from './marks.ts';
 
 export type { ReplayGuard, ReplayGuardModules, ReplayGuardOptions, RequestUse } from './contract.ts';
 
 /** Content of `FILE.created`. */
 const createdMark = new TextEncoder().encode('symbolon replay journal was created\n');
 const defaultEntries = 262_144;
-/** Frames that are no longer needed before the journal is written anew. */
-const compactAfter = 4_096;
+/** Bytes that are no longer needed before the journal is written anew. */
+const compactAfter = 524_288;
+/** Bytes that the witnesses of all, and one group of burns, may take beside the entries. */
+const slack = 1_048_576;
 
 /**
- * Opens the journal, or makes it at the first start.
+ * Opens the journal, or makes it at the first start; a journal of version 1 is written anew. The boot is counted, on the
+ * disk, before this resolves.
  * @throws SymbolonError `guard/missing` where a journal existed and is gone, `guard/broken` where it can't be read to its
  * end, `guard/write-failed`.
  */
@@ -44,44 +50,61 @@ export async function openReplayGuard(
   const maxEntries = options.maxEntries ?? defaultEntries;
   const mark = `${file}.created`;
   // Each id has at most an entry a burn and one for `done`; beyond that it was compacted.
-  const maxBytes = (maxEntries * 2 + compactAfter * 2 + 1) * (maxFrameBody + frameOverhead);
+  const maxBytes = maxEntries * 2 * maxFrame + compactAfter + slack;
   const [found, marked] = await Promise.all([files.read(file, maxBytes), files.read(mark, 64)]);
   if (found.kind === 'broken' || marked.kind === 'broken') {
     const reason = found.kind === 'broken' ? found.reason : marked.kind === 'broken' ? marked.reason : '';
     throw new SymbolonError('guard/broken', { reason, offset: 0 });
   }
-  const recovered: string[] = [];
-  let journal: Journal;
-  if (found.kind === 'absent') {
+  if (found.kind === 'absent' && (marked.kind === 'value' || options.mustExist === true)) {
     // Absent, broken and empty are three results (T11): only a node that never ran starts with nothing.
-    if (marked.kind === 'value' || options.mustExist === true) {
-      throw new SymbolonError('guard/missing', { file: basename(file) });
-    }
-    const header: JournalHeader = { v: 1, createdAt: now(), forgottenUntil: 0 };
-    const made = encodeJournal(header, []);
-    await diskStep(() => files.replace(file, made.file));
-    journal = { header, entries: [], checksum: made.checksum, end: made.file.length };
+    throw new SymbolonError('guard/missing', { file: basename(file) });
+  }
+  const read = found.kind === 'value' ? decodeJournal(found.bytes) : undefined;
+  // T09: the boot is counted, and on the disk before anybody is shown its number.
+  const { boots, mark: used, witnessed } = read?.state ?? { boots: 0, mark: 0, witnessed: [] };
+  const state: JournalState = { boots: boots + 1, mark: used, witnessed };
+  const marks = new Marks(state);
+  const recovered: string[] = [];
+  let journal: OpenJournal;
+  if (read?.version === 2) {
+    const append = await diskStep(() => files.append(file));
+    journal = { header: read.header, entries: read.entries, append, checksum: read.checksum };
   } else {
-    journal = decodeJournal(found.bytes);
+    const header: JournalHeader = read?.header ?? { v: 2, createdAt: now(), forgottenUntil: 0 };
+    const entries = read?.entries ?? [];
+    const made = encodeJournal(header, marks.whole(), entries);
+    await diskStep(() => files.replace(file, made.file));
+    journal = { header, entries, append: await diskStep(() => files.append(file)), checksum: made.checksum };
   }
-  if (marked.kind === 'absent') {
-    await diskStep(() => files.replace(mark, createdMark));
-  }
-  const append = await diskStep(() => files.append(file));
-  if (found.kind === 'value' && journal.end < found.bytes.length) {
-    const torn = found.bytes.length - journal.end;
-    try {
-      await diskStep(() => append.truncate(journal.end));
-    } catch (error) {
-      await append.close();
-      throw error;
+  try {
+    if (marked.kind === 'absent') {
+      await diskStep(() => files.replace(mark, createdMark));
     }
-    recovered.push(
-      `The replay journal ended in an incomplete entry of ${torn} bytes, as a crash leaves it; it was removed. ` +
-        'Nothing had left the node for it.',
-    );
+    const torn = read !== undefined && found.kind === 'value' ? found.bytes.length - read.end : 0;
+    if (torn > 0) {
+      recovered.push(
+        `The replay journal ended in an incomplete entry of ${torn} bytes, as a crash leaves it; it was removed. ` +
+          'Nothing had left the node for it.',
+      );
+    }
+    if (read?.version === 2) {
+      await diskStep(() => (torn > 0 ? journal.append.truncate(read.end) : Promise.resolve()));
+      const boot = encodeFrame(journal.checksum, stateBody({ boots: state.boots, mark: state.mark }));
+      await diskStep(() => journal.append.append(boot.frame));
+      await diskStep(() => journal.append.sync());
+      journal = { ...journal, checksum: boot.checksum };
+    }
+  } catch (error) {
+    await journal.append.close();
+    throw error;
   }
-  return new Guard(options, modules, journal, append, recovered);
+  return new Guard(options, modules, journal, marks, recovered);
+}
+
+/** A journal that is open for writing. */
+interface OpenJournal extends Pick<Journal, 'header' | 'entries' | 'checksum'> {
+  readonly append: AppendFile;
 }
 
 async function diskStep<T>(step: () => Promise<T>): Promise<T> {
@@ -115,6 +138,7 @@ interface Waiting {
 
 class Guard implements ReplayGuard {
   readonly recovered: readonly string[];
+  readonly #marks: Marks;
   readonly #file: string;
   readonly #files: Files;
   readonly #now: () => number;
@@ -124,8 +148,6 @@ class Guard implements ReplayGuard {
   #append: AppendFile;
   #header: JournalHeader;
   #checksum: Uint8Array;
-  /** Frames in the file beside the header. */
-  #frames: number;
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
   #closed = false;
@@ -134,23 +156,27 @@ class Guard implements ReplayGuard {
   constructor(
     options: ReplayGuardOptions,
     { files, now }: ReplayGuardModules,
-    journal: Journal,
-    append: AppendFile,
+    journal: OpenJournal,
+    marks: Marks,
     recovered: readonly string[],
   ) {
     this.recovered = recovered;
+    this.#marks = marks;
     this.#file = options.file;
     this.#files = files;
     this.#now = now;
     this.#maxEntries = options.maxEntries ?? defaultEntries;
     this.#maxAttempts = options.maxAttempts ?? attemptsLimit;
-    this.#append = append;
+    this.#append = journal.append;
     this.#header = journal.header;
     this.#checksum = journal.checksum;
-    this.#frames = journal.entries.length;
     for (const { id, hash, expiresAt, attempts, done } of journal.entries) {
       this.#known.set(toHex(id), { id, hash, expiresAt, attempts, open: 0, burned: true, done });
     }
+  }
+
+  get marks(): MarkKeeper {
+    return this.#marks;
   }
 
   get size(): number {
@@ -194,6 +220,7 @@ class Guard implements ReplayGuard {
     // Spent before the disk answers: a second burn of the same session can't slip in between.
     known.open -= 1;
     known.burned = true;
+    this.#marks.count();
     await this.#write(known);
   }
 
@@ -281,36 +308,40 @@ class Guard implements ReplayGuard {
     if (this.#failure !== undefined) {
       throw this.#failure;
     }
+    // Marks and witnesses first: where the write is torn behind them, the node has counted more than it used, never less.
+    const steps = this.#marks.takeChanges();
     const frames: Uint8Array[] = [];
     let checksum = this.#checksum;
-    for (const { entry } of group) {
-      const next = encodeFrame(checksum, journalEntry.encode(entry));
+    for (const body of [...steps.map(stateBody), ...group.map(({ entry }) => useBody(entry))]) {
+      const next = encodeFrame(checksum, body);
       frames.push(next.frame);
       checksum = next.checksum;
     }
     await this.#append.append(Buffer.concat(frames));
     await this.#append.sync();
     this.#checksum = checksum;
-    this.#frames += group.length;
-    // Rewriting costs what lives and is paid by as many frames written since: the cost a burn stays constant.
-    if (this.#frames > this.#known.size * 2 + compactAfter) {
+    this.#marks.written(steps);
+    // Rewriting costs what lives and is paid by as many bytes written since: the cost a burn stays constant.
+    if (this.#append.size > this.#known.size * 2 * maxFrame + compactAfter) {
       this.#forgetExpired();
       await this.#compact();
     }
   }
 
-  /** Writes the journal anew with the newest entry of each id. The old file stays until the new one is durable. */
+  /**
+   * Writes the journal anew with the marks and the newest entry of each id. The old file stays until the new one is
+   * durable.
+   */
   async #compact(): Promise<void> {
     const entries = [...this.#known.values()]
       .filter(({ burned }) => burned)
       .map(({ id, hash, expiresAt, attempts, done }) => ({ id, hash, expiresAt, attempts, done }));
-    const { file, checksum } = encodeJournal(this.#header, entries);
+    const { file, checksum } = encodeJournal(this.#header, this.#marks.whole(), entries);
     await this.#files.replace(this.#file, file);
     const append = await this.#files.append(this.#file);
     await this.#append.close();
     this.#append = append;
     this.#checksum = checksum;
-    this.#frames = entries.length;
   }
 
   #forgetExpired(): void {

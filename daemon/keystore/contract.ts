@@ -70,6 +70,15 @@ export interface BrokenFile {
   readonly detail: string;
 }
 
+/** A key as a listing of changes has it. */
+export interface ListedChange {
+  /** Number of the last change of the key in this run of the store; 0 where there never was such a key. */
+  readonly number: number;
+  readonly id: string;
+  /** Absent where there is no such key, its share was given up, or nothing can be said of it. */
+  readonly key: KeyInfo | undefined;
+}
+
 /** How {@link Keystore.scrub} goes about its work. */
 export interface ScrubOptions {
   /** Waits between two keys; resolves early where the node stops. */
@@ -87,6 +96,15 @@ export interface Keystore {
    * departed key is not in it.
    */
   list(after?: string, limit?: number): Promise<KeyInfo[]>;
+  /** Number of the last change of what {@link Keystore.list} says; it starts anew with the store. */
+  lastChange(): number;
+  /**
+   * At most `limit` keys that changed after number `since`, in the order of their last changes, each as
+   * {@link Keystore.list} has it. From 0 these are all keys.
+   */
+  changes(since: number, limit: number): Promise<ListedChange[]>;
+  /** The same of these keys, in their order. */
+  describe(ids: readonly string[]): Promise<ListedChange[]>;
   /**
    * The key as it counts now: its newest generation that is not pending; where all are pending, the newest. The first call
    * reads, unseals and verifies the files, later ones give what was opened. Concurrent calls for one key unseal once.

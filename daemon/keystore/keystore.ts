@@ -7,6 +7,7 @@
  */
 import { join } from 'node:path';
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
+import { maxRecords } from '../../wire/limits.ts';
 import type { KeyInfo } from '../../wire/messages/node.ts';
 import type { Envelope } from '../../wire/messages/session.ts';
 import { printableName, temporaryPrefix } from '../files/atomic.ts';
@@ -18,6 +19,7 @@ import type {
   Keystore,
   KeystoreModules,
   KeystoreOptions,
+  ListedChange,
   PendingDeparture,
   PendingKey,
   ScrubOptions,
@@ -28,7 +30,7 @@ import { parseFileName, type KeyFacts } from './records.ts';
 import { SecretMemory } from './secretMemory.ts';
 import { settle } from './settle.ts';
 import { KeyTable } from './table.ts';
-import { KeyWriter, maxRecords } from './writer.ts';
+import { KeyWriter } from './writer.ts';
 
 export type {
   ActivatedKey,
@@ -37,12 +39,13 @@ export type {
   Keystore,
   KeystoreModules,
   KeystoreOptions,
+  ListedChange,
   PendingDeparture,
   PendingKey,
   ScrubOptions,
 } from './contract.ts';
 export { storedRound, type Holder, type KeyFacts, type KeyRecord } from './records.ts';
-export { maxCandidates, maxRecords } from './writer.ts';
+export { maxCandidates } from './writer.ts';
 
 /** Keys that a start opens at most to see whether token and memory do their work. */
 const probed = 8;
@@ -145,6 +148,19 @@ class Store implements Keystore {
 
   list(after = '', limit = 256): Promise<KeyInfo[]> {
     return this.#reader.list(after, limit);
+  }
+
+  lastChange(): number {
+    this.#requireOpen();
+    return this.#table.changes.last;
+  }
+
+  changes(since: number, limit: number): Promise<ListedChange[]> {
+    return this.#reader.changes(since, limit);
+  }
+
+  describe(ids: readonly string[]): Promise<ListedChange[]> {
+    return this.#reader.describe(ids);
   }
 
   open(id: string): Promise<FoundKey> {

@@ -2,15 +2,17 @@
  * The reading side of the key store: a key is unsealed and verified when somebody asks for it, once for all who ask, and
  * what was found is remembered. A failure of the token or of memory is thrown and forgotten.
  */
+import { createHash } from 'node:crypto';
 import type { HsmLink } from '../../hsm/index.ts';
 import { SymbolonError } from '../../wire/errors/index.ts';
+import { toHex } from '../../wire/ids.ts';
 import { maxSealedRecord } from '../../wire/limits.ts';
 import type { KeyInfo } from '../../wire/messages/node.ts';
 import type { Files } from '../files/atomic.ts';
 import { Lanes } from '../files/queue.ts';
-import type { FoundKey } from './contract.ts';
+import type { FoundKey, ListedChange } from './contract.ts';
 import { loadCandidate, unsafeClaimedBy, wipeLoaded, type Loaded, type StoreOwner } from './load.ts';
-import { fileOf, keyFactsOf, keyInfoOf, type GenerationRecord, type Place } from './records.ts';
+import { fileOf, keyFactsOf, keyInfoOf, type Place } from './records.ts';
 import type { SecretMemory } from './secretMemory.ts';
 import { faultsOf, settle, verdictOf, type Settled, type Verdict } from './settle.ts';
 import { claimOf, type Entry, type KeyState, type KeyTable } from './table.ts';
@@ -126,10 +128,12 @@ export class KeyReader {
     if (entry.state.kind === 'opened' && entry.state.found.kind === 'active') {
       memory.retire(entry.state.found.share.secret);
     }
-    // What is listed of a key that stays closed is now verified.
-    const closed = state.kind === 'checked' && (verdict.kind === 'active' || verdict.kind === 'pending');
-    const listed = closed && entry.listed !== undefined ? listedOf(verdict.record, verdict.kind) : undefined;
-    table.set({ ...entry, state, faults: faultsOf(settled), listed });
+    table.set({ ...entry, state, faults: faultsOf(settled), told: undefined });
+    const holds = verdict.kind === 'active' || verdict.kind === 'pending';
+    if (entry.told !== undefined && holds && entry.told !== toldOf(keyInfoOf(verdict.record, verdict.kind))) {
+      // The header that was listed is not the one in the seal.
+      table.changes.note(id);
+    }
   }
 
   /** See `Keystore.list`. */
@@ -146,6 +150,34 @@ export class KeyReader {
       at += group.length;
     }
     return infos;
+  }
+
+  /** See `Keystore.changes`. */
+  async changes(since: number, limit: number): Promise<ListedChange[]> {
+    const { table, requireOpen } = this.#modules;
+    requireOpen();
+    // The numbers of one moment: what changes while the files are read gets a later one, and is read again.
+    return this.#described(table.changes.after(since, limit));
+  }
+
+  /** See `Keystore.describe`. */
+  async describe(ids: readonly string[]): Promise<ListedChange[]> {
+    const { table, requireOpen } = this.#modules;
+    requireOpen();
+    return this.#described(ids.map((id) => ({ id, number: table.changes.numberOf(id) })));
+  }
+
+  async #described(
+    changes: readonly { readonly id: string; readonly number: number }[],
+  ): Promise<ListedChange[]> {
+    const described: ListedChange[] = [];
+    for (let at = 0; at < changes.length; at += readAtOnce) {
+      const group = changes.slice(at, at + readAtOnce);
+      const infos = await Promise.all(group.map(({ id }) => this.#listed(id)));
+      this.#modules.requireOpen();
+      described.push(...group.map((change, i) => ({ ...change, key: infos[i] })));
+    }
+    return described;
   }
 
   async #loadAll(first: Place, rest: readonly Place[]): Promise<AllLoaded> {
@@ -196,16 +228,16 @@ export class KeyReader {
       return infoOf(entry.state.found);
     }
     const { candidate, as } = claim;
-    if (as === 'departed' || entry.listed !== undefined) {
-      return entry.listed;
+    if (as === 'departed') {
+      return undefined;
     }
     const read = await files.read(pathOf(fileOf(candidate.place, 'record')), maxSealedRecord);
     const claimed =
       read.kind === 'value' ? unsafeClaimedBy(read.bytes, candidate.place, this.#owner.cluster) : undefined;
     if (claimed?.public.generation === candidate.place.generation) {
-      const info = listedOf(claimed, as);
+      const info = keyInfoOf(claimed, as);
       if (table.get(id) === entry) {
-        table.set({ ...entry, listed: info });
+        table.set({ ...entry, told: toldOf(info) });
       }
       return info;
     }
@@ -225,11 +257,11 @@ export class KeyReader {
   }
 }
 
-/** For keeping: what was decoded holds on to the whole file, so the public key is a copy. */
-const listedOf = (record: GenerationRecord, state: 'active' | 'pending'): KeyInfo => ({
-  ...keyInfoOf(record, state),
-  groupPublicKey: record.public.groupPublicKey.slice(),
-});
+/** What a listing told of a key, to compare: kept in place of it, for stores of many keys. */
+function toldOf({ state, label, createdAt, nodes, public: raw }: KeyInfo): string {
+  const text = JSON.stringify([state, label, createdAt, nodes, toHex(raw)]);
+  return createHash('sha256').update(text).digest('binary');
+}
 
 const infoOf = (found: FoundKey): KeyInfo | undefined =>
   found.kind === 'absent' || found.kind === 'departed' ? undefined : found.info;

@@ -1,5 +1,5 @@
 /** The keys of a store by id: which files each has, and what is known of it so far. In memory only, and small. */
-import type { KeyInfo } from '../../wire/messages/node.ts';
+import { ChangeLog } from './changeLog.ts';
 import type { BrokenFile, FoundKey } from './contract.ts';
 import { comparePlaces, type FilePart, type Place } from './records.ts';
 
@@ -27,8 +27,8 @@ export interface Entry {
   readonly state: KeyState;
   /** Files that can't be used, as far as they were looked at. */
   readonly faults: readonly BrokenFile[];
-  /** What a listing said of a key that was not opened, for the next listing. */
-  readonly listed: KeyInfo | undefined;
+  /** SHA-256 of what a listing told of a key that was not opened, from a header that nobody had verified. */
+  readonly told: string | undefined;
 }
 
 const unread: KeyState = { kind: 'unread' };
@@ -58,8 +58,23 @@ export function standingOf(entry: Entry): FoundKey['kind'] | undefined {
   return state.kind === 'checked' ? state.as : claimOf(entry)?.as;
 }
 
+/** What a listing tells of a key, as far as the table knows it: where this changes, the key has changed for its readers. */
+function tellingOf(entry: Entry): string {
+  const found = entry.state.kind === 'opened' ? entry.state.found : undefined;
+  const claim = claimOf(entry)?.candidate.place;
+  const generation = found !== undefined && 'info' in found ? found.info?.generation : claim?.generation;
+  return [
+    standingOf(entry) ?? '',
+    generation ?? '',
+    claim?.session ?? '',
+    found?.kind === 'broken' ? found.code : '',
+  ].join(' ');
+}
+
 /** All keys of a store. */
 export class KeyTable {
+  /** What readers of the list have to read again. */
+  readonly changes = new ChangeLog();
   readonly #entries = new Map<string, Entry>();
   #sorted: readonly string[] | undefined;
   #records = 0;
@@ -81,6 +96,9 @@ export class KeyTable {
     if (before === undefined) {
       this.#sorted = undefined;
     }
+    if (before === undefined || tellingOf(before) !== tellingOf(entry)) {
+      this.changes.note(entry.id);
+    }
   }
 
   /** Notes a file of a candidate; what was known of the key stays. */
@@ -90,13 +108,13 @@ export class KeyTable {
       candidates: [],
       state: unread,
       faults: noFaults,
-      listed: undefined,
+      told: undefined,
     };
     const known = entry.candidates.find((one) => samePlace(one.place, place));
     const candidate = { place, record: known?.record ?? false, proof: known?.proof ?? false, [part]: true };
     this.set({
       ...entry,
-      listed: undefined,
+      told: undefined,
       candidates: [...entry.candidates.filter((one) => one !== known), candidate].sort((a, b) =>
         comparePlaces(a.place, b.place),
       ),
@@ -134,6 +152,7 @@ export class KeyTable {
 
   clear(): void {
     this.#entries.clear();
+    this.changes.clear();
     this.#sorted = undefined;
     this.#records = 0;
   }

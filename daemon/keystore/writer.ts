@@ -6,7 +6,7 @@ import { sealRecord, type HsmLink } from '../../hsm/index.ts';
 import { checkKeyShare, type KeyPublic, type Random } from '../../threshold/index.ts';
 import { SymbolonError } from '../../wire/errors/index.ts';
 import { equalBytes, keyIdOf } from '../../wire/ids.ts';
-import { maxSealedRecord } from '../../wire/limits.ts';
+import { maxRecords, maxSealedRecord } from '../../wire/limits.ts';
 import type { KeyInfo } from '../../wire/messages/node.ts';
 import type { Envelope } from '../../wire/messages/session.ts';
 import type { Files } from '../files/atomic.ts';
@@ -32,8 +32,6 @@ import {
 import { comesAfter, compareLoaded, isPending, isProven, settle } from './settle.ts';
 import { samePlace, standingOf, type KeyTable } from './table.ts';
 
-/** Most candidates of a store, all keys together. */
-export const maxRecords = 100_000;
 /** Most candidates of one key that wait for their confirmations. */
 export const maxCandidates = 16;
 

@@ -124,13 +124,18 @@ for (const field of ['identity', 'boot'] as const) {
     const evidence = await node.attester.makeEvidence({
       nonce: session,
       publicKey: node.gate.identityBytes,
+      role: 'session',
       userData: claimsBytes.encode({
-        v: 1,
+        v: 2,
         role: 'session',
         cluster: manifest.cluster,
         node: 'node-2',
         boot: node.gate.boot,
         manifest: hash,
+        since: 1,
+        mark: 1,
+        boots: 1,
+        witnessed: new Map(),
       }),
     });
     await assert.rejects(

@@ -1,5 +1,6 @@
 /** Judging the other participants: their challenges at `attest`, their evidence in round 1. */
 import { appraise, policyFor, type Appraisal, type AppraisalPolicy } from '../../enclave/evidence/index.ts';
+import { nativeEs384 } from '../../native/es384.ts';
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
 import { equalBytes, toHex } from '../../wire/ids.ts';
 import type { Manifest } from '../../wire/messages/manifest.ts';
@@ -147,6 +148,7 @@ function judgeOne(challenge: Challenge, document: Uint8Array, opts: JudgeOptions
   }
   const result = appraise({ platform, document }, policy, {
     now: opts.now,
+    openKey: nativeEs384(),
     // T02: the session id is the nonce, and this node's own 32 random bytes are hashed into it.
     expected: { nonce: opts.session, role: 'session', cluster: manifest.cluster, node, manifest: hash },
   });

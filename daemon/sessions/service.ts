@@ -23,6 +23,8 @@ import type { ReplayGuard, RequestUse } from '../guard/replayGuard.ts';
 import type { Keystore } from '../keystore/keystore.ts';
 import type { Log } from '../log.ts';
 import type { Pairings } from '../pairings/contract.ts';
+import type { PeerMemory } from '../peers/memory.ts';
+import { Standing } from '../peers/standing.ts';
 import type { PresignaturePool } from '../presignatures/pool.ts';
 import type { Runner } from '../work/runner.ts';
 import { peerOf } from './contract.ts';
@@ -49,6 +51,7 @@ export interface SessionsModules {
   readonly pairings: Pairings;
   readonly pool: PresignaturePool;
   readonly guard: ReplayGuard;
+  readonly peers: PeerMemory;
   readonly manifest: () => VerifiedManifest;
   readonly random: Random;
   /** Unix milliseconds. */
@@ -107,7 +110,18 @@ export class Sessions {
       throw error;
     }
     const at = now();
-    const challenge: Challenge = { node, boot: gate.boot, nonce: random(32), identity: gate.identityBytes };
+    const standing = new Standing(this.#modules.peers, {
+      manifest: opening.manifest,
+      others: opening.participants.map(({ name }) => name).filter((name) => name !== node),
+    });
+    const { known } = standing;
+    const challenge: Challenge = {
+      node,
+      boot: gate.boot,
+      nonce: random(32),
+      identity: gate.identityBytes,
+      ...(known.length === 0 ? {} : { known: [...known] }),
+    };
     const session: Session = new Session(
       {
         relay,
@@ -122,6 +136,7 @@ export class Sessions {
       {
         gate,
         attester: this.#modules.attester,
+        standing,
         judge: this.#modules.runner.judge,
         now,
         refused: this.#modules.refused,
@@ -217,6 +232,7 @@ export class Sessions {
 
   /** Another manifest is in force. */
   manifestChanged(current: VerifiedManifest, before: VerifiedManifest): void {
+    this.#modules.peers.manifestChanged();
     this.#endings.manifestChanged(current, before);
   }
 
@@ -264,6 +280,9 @@ export class Sessions {
 
   #ended(session: Session, failure: SymbolonError | undefined, openedAt: number): void {
     this.table.end(session);
+    if (failure !== undefined) {
+      this.#modules.peers.failed(session.others);
+    }
     const peer = failure === undefined ? undefined : peerOf(failure);
     this.#modules.log(
       failure === undefined ? 'info' : 'warn',

@@ -12,7 +12,7 @@ import type { KeyPublic } from '../../threshold/index.ts';
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
 import { equalBytes, toHex } from '../../wire/ids.ts';
 import {
-  claimsBytes,
+  recalledEvidence,
   sessionEvidence,
   sessionIdOf,
   sessionOutput,
@@ -22,6 +22,7 @@ import {
 } from '../../wire/messages/session.ts';
 import type { Gate, GateSession } from '../gate.ts';
 import type { VerifiedRequest } from '../../manifest/index.ts';
+import type { Standing } from '../peers/standing.ts';
 import type { Runner } from '../work/runner.ts';
 import { endsSession, peerOf, type Delivery, type SessionOptions, type SessionState } from './contract.ts';
 import { checkGiven, readChallenges, type GivenEvidence } from './peers.ts';
@@ -31,6 +32,8 @@ import { Progress, type Reading } from './progress.ts';
 export interface SessionModules {
   readonly gate: Gate;
   readonly attester: Pick<Attester, 'makeEvidence'>;
+  /** What this session sees of the memory of peers. */
+  readonly standing: Standing;
   /** Judges evidence beside the main thread. */
   readonly judge: Runner['judge'];
   /** Unix milliseconds. */
@@ -184,22 +187,25 @@ export class Session implements GateSession {
     return this.#attest.answer;
   }
 
+  /** Fresh evidence over the session id; or, where all others take it again, the name of evidence that they know. */
   async #makeEvidence(): Promise<Uint8Array> {
-    const { manifest, challenge } = this.#opts;
-    const { gate, attester } = this.#modules;
-    const evidence = await attester.makeEvidence({
-      nonce: this.#id,
-      publicKey: gate.identityBytes,
-      userData: claimsBytes.encode({
-        v: 1,
-        role: 'session',
-        cluster: manifest.manifest.cluster,
-        node: challenge.node,
-        boot: gate.boot,
-        manifest: manifest.hash,
-      }),
-    });
-    return sessionEvidence.encode({ session: this.#id, node: challenge.node, evidence });
+    const { node } = this.#opts.challenge;
+    const { gate, attester, standing, refused } = this.#modules;
+    const recalled = standing.recalled(this.#challenges.filter((one) => one.node !== this.#self));
+    const evidence =
+      recalled === undefined
+        ? await standing.make(
+            (userData) =>
+              attester.makeEvidence({
+                nonce: this.#id,
+                publicKey: gate.identityBytes,
+                userData,
+                role: 'session',
+              }),
+            refused,
+          )
+        : recalledEvidence.encode({ recalled, presence: gate.presence(this.#id) });
+    return sessionEvidence.encode({ session: this.#id, node, evidence });
   }
 
   /**
@@ -321,9 +327,8 @@ export class Session implements GateSession {
     evidence: readonly GivenEvidence[],
     challenges: readonly Challenge[],
   ): Promise<ReadonlyMap<string, Appraisal>> {
-    const { judge, now, refused } = this.#modules;
-    const options = { session: this.#id, manifest: this.#opts.manifest, challenges, now: now() };
-    const judged = await judge(evidence, options);
+    const { judge, standing, refused } = this.#modules;
+    const judged = await standing.judge(evidence, { session: this.#id, challenges }, judge);
     if (judged.kind === 'accepted') {
       return judged.appraisals;
     }

@@ -3,6 +3,9 @@ import { test } from 'node:test';
 import { SymbolonError } from '../../wire/errors/index.ts';
 import { makeNodeIdentity } from '../../enclave/channel/index.ts';
 import { Gate } from '../gate.ts';
+import { Marks } from '../guard/marks.ts';
+import { PeerMemory } from '../peers/memory.ts';
+import { Standing } from '../peers/standing.ts';
 import { PhaseHolder } from '../phase.ts';
 import { refusal } from '../testing/refusal.ts';
 import { sampleNow, sampleSign, verifiedSample } from '../testing/sampleManifest.ts';
@@ -18,6 +21,15 @@ const gate = new Gate(
     guard: { burn: () => Promise.resolve() },
     pairing: () => ({ kind: 'absent' }),
     now: () => sampleNow,
+  },
+);
+const memory = new PeerMemory(
+  { node: 'node-1', platform: 'dev', boot: gate.boot },
+  {
+    marks: new Marks({ boots: 1, mark: 0, witnessed: [] }),
+    now: () => sampleNow,
+    ticks: () => 0,
+    behind: () => undefined,
   },
 );
 const [client] = manifest.manifest.clients;
@@ -64,6 +76,7 @@ function scene(): Scene {
         {
           gate,
           attester: { makeEvidence: () => Promise.resolve(new Uint8Array(1)) },
+          standing: new Standing(memory, { manifest, others: [] }),
           judge: () => Promise.resolve({ kind: 'accepted', appraisals: new Map() }),
           now: () => made.now,
           refused: () => undefined,

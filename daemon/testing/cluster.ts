@@ -3,7 +3,7 @@
  * envelopes. Only the token is played by node:crypto. The clock can be moved.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import {
@@ -112,8 +112,12 @@ export interface TestCluster {
   /** Signed-manifest bytes. */
   readonly signed: Uint8Array;
   readonly node: (name: string) => TestNode;
-  /** Stops a node and boots it again from its files. */
-  readonly restart: (name: string) => Promise<TestNode>;
+  /** Stops a node and boots it again from its files; `between` may change them. */
+  readonly restart: (name: string, between?: () => Promise<void>) => Promise<TestNode>;
+  /** Copies the files of a node, running or not, and gives a boot of the copy. The name still means the first one. */
+  readonly clone: (name: string) => Promise<{ readonly boot: () => Promise<TestNode> }>;
+  /** Makes a name mean this instance. */
+  readonly use: (instance: TestNode) => void;
   /** A request of the operator, signed. */
   readonly create: (change?: Partial<KeyCreateRequest>) => Uint8Array;
   readonly sign: (change: Partial<SignRequest>) => Uint8Array;
@@ -133,6 +137,7 @@ export async function testCluster(
   const cleanups: (() => Promise<void>)[] = [];
   const folder = await testFolder({ after: (cleanup) => cleanups.push(cleanup) });
   let offset = 0;
+  let clones = 0;
   const clock: TestClock = {
     now: () => Date.now() + offset,
     advance: (ms) => {
@@ -162,8 +167,9 @@ export async function testCluster(
   const signed = signSample(manifest);
   const hsms = new Map(names.map((name) => [name, testHsm(name)]));
   const running = new Map<string, TestNode>();
+  const booted: SignerNode[] = [];
 
-  const boot = async (name: string): Promise<TestNode> => {
+  const boot = async (name: string, place = name): Promise<TestNode> => {
     const lines: LogLine[] = [];
     const log: Log = (level, event, facts = {}) => {
       lines.push({ level, event, ...facts });
@@ -184,9 +190,9 @@ export async function testCluster(
           : Promise.resolve(hsm);
       },
       attesters: {
-        dev: ({ attester }) =>
+        dev: ({ node }) =>
           insecureDevAttester({
-            folder: attester.folder,
+            folder: join(folder, node, 'attester'),
             program: (options.programOf ?? (() => program))(name),
             now: clock.now,
           }),
@@ -196,15 +202,14 @@ export async function testCluster(
     const config: NodeConfig = {
       node: name,
       cluster: manifest.cluster,
-      platform: 'dev',
-      attester: { folder: join(folder, name, 'attester') },
+      attester: { platform: 'dev', folder: join(folder, name, 'attester') },
       hsm: { socket: 'unused' },
-      store: { folder: join(folder, name, 'store') },
-      manifest: { file: join(folder, name, 'manifest.cbor'), anchor: anchorOf(manifest) },
+      store: { folder: join(folder, place, 'store') },
+      manifest: { file: join(folder, place, 'manifest.cbor'), anchor: anchorOf(manifest) },
     };
     const node = await SignerNode.boot(config, modules);
     const made = { name, node, config, modules, handlers: handlersOf(node), lines };
-    running.set(name, made);
+    booted.push(node);
     return made;
   };
   const find = (name: string): TestNode => {
@@ -215,7 +220,7 @@ export async function testCluster(
     return found;
   };
   t.after(async () => {
-    for (const { node } of running.values()) {
+    for (const node of booted) {
       await node.stop();
     }
     for (const cleanup of cleanups) {
@@ -225,8 +230,9 @@ export async function testCluster(
   for (const name of names) {
     await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
     await writeFile(join(folder, name, 'manifest.cbor'), signed, { mode: 0o600 });
-    const { node } = await boot(name);
-    await (options.wait === false ? undefined : node.settled());
+    const made = await boot(name);
+    running.set(name, made);
+    await (options.wait === false ? undefined : made.node.settled());
   }
   const head = (): Head => ({
     v: 1,
@@ -243,11 +249,30 @@ export async function testCluster(
     manifest,
     signed,
     node: find,
-    restart: async (name) => {
+    restart: async (name, between) => {
       await find(name).node.stop();
+      await between?.();
       const again = await boot(name);
+      running.set(name, again);
       await again.node.settled();
       return again;
+    },
+    clone: async (name) => {
+      clones += 1;
+      const place = `${name}-copy-${clones}`;
+      const { store, manifest: file } = find(name).config;
+      await cp(store.folder, join(folder, place, 'store'), { recursive: true });
+      await cp(file.file, join(folder, place, 'manifest.cbor'));
+      return {
+        boot: async () => {
+          const twin = await boot(name, place);
+          await twin.node.settled();
+          return twin;
+        },
+      };
+    },
+    use: (instance) => {
+      running.set(instance.name, instance);
     },
     create: (change = {}) =>
       signRequest(

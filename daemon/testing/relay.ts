@@ -58,7 +58,7 @@ export async function call(
   body: Uint8Array,
   client = 'coordinator',
 ): Promise<Uint8Array> {
-  const answer = await cluster.node(node).handlers[route]({ client, body, after: undefined });
+  const answer = await cluster.node(node).handlers[route]({ client, body, query: {} });
   return typeof answer.body === 'string' ? new TextEncoder().encode(answer.body) : answer.body;
 }
 
@@ -133,6 +133,25 @@ export const forNode = (node: string, envelopes: readonly Envelope[]): Envelope[
 /** The bytes of a later round. */
 export const roundBody = (session: Uint8Array, round: number, envelopes: readonly Envelope[]): Uint8Array =>
   sessionRound.encode({ session, round, evidence: [], envelopes: [...envelopes] });
+
+/** Opens a session and collects the evidence of all: who gets what next is the test's to say. */
+export async function attestAll(
+  cluster: TestCluster,
+  request: Uint8Array,
+  participants: readonly string[],
+): Promise<Pick<Carried, 'session' | 'challenges' | 'evidence'>> {
+  const challenges = await openAll(cluster, request, participants);
+  const attested = await Promise.all(
+    participants.map(async (node) =>
+      sessionEvidence.decode(await call(cluster, node, 'attest', attestBody(node, challenges))),
+    ),
+  );
+  return {
+    session: attested[0]?.session ?? new Uint8Array(32),
+    challenges,
+    evidence: attested.map(({ node, evidence }) => ({ node, evidence })),
+  };
+}
 
 /** Carries a session through `attest` and `rounds` rounds. */
 export async function carry(

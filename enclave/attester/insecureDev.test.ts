@@ -43,13 +43,18 @@ const bound: Bound = {
   nonce: expected.nonce,
   publicKey: identityBytes.encode({ v: 1, sign: bytes(32, 4), encrypt: bytes(32, 5), tls: bytes(32, 6) }),
   userData: claimsBytes.encode({
-    v: 1,
-    role: expected.role,
+    v: 2,
+    role: 'session',
     cluster: expected.cluster,
     node: expected.node,
     boot: bytes(16, 8),
     manifest: expected.manifest,
+    since: 1,
+    mark: 1,
+    boots: 1,
+    witnessed: new Map(),
   }),
+  role: 'session',
 };
 let folder: string;
 let root: InsecureDevRoot;

@@ -8,11 +8,11 @@ import { encodeCbor, type CborInput } from '../../wire/cbor.ts';
 import { SymbolonError } from '../../wire/errors/index.ts';
 import { toHex } from '../../wire/ids.ts';
 import { signedPart, writeCoseSign1 } from '../evidence/nitro/cose.ts';
-import { maxBound } from '../evidence/nitro/payload.ts';
 import { pcrBytes } from '../evidence/pcrs.ts';
 import { makeCertificate } from '../x509/certificate.ts';
 import { readCertificate } from '../x509/parse.ts';
-import type { Attester, Bound } from './attester.ts';
+import type { Attester } from './attester.ts';
+import { checkBound } from './bound.ts';
 import { instanceFile, readStrict } from './files.ts';
 import {
   nameOf,
@@ -157,15 +157,6 @@ function makeLeaf(input: {
     },
   });
   return { key: privateKey, notBefore, notAfter, certificate };
-}
-
-/** The limits of the hypervisor: it refuses longer values too. */
-function checkBound(bound: Bound): void {
-  for (const [field, value] of Object.entries(bound) as [keyof Bound, Uint8Array][]) {
-    if (value.length > maxBound || (field === 'publicKey' && value.length === 0)) {
-      throw new SymbolonError('attester/bad-input', { field, size: value.length, limit: maxBound });
-    }
-  }
 }
 
 /** A map of indefinite length with its keys in the hypervisor's order, as it writes them since 2025. */

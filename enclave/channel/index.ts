@@ -19,5 +19,6 @@ export {
   type NodeIdentity,
   type TlsKey,
 } from './identity.ts';
+export { isPresent, signPresence } from './presence.ts';
 export { privateKeyFromRaw, publicKeyFromRaw, rawPublicKey } from './keys.ts';
 export { clientTls, handshakeMs, peerEd25519Key, peerSpkiHash, serverTls } from './tls.ts';

@@ -4,9 +4,10 @@
  */
 import { isSymbolonError, SymbolonError, type CodeOf } from '../../wire/errors/index.ts';
 import type { Platform } from '../../wire/messages/manifest.ts';
-import type { Identity } from '../../wire/messages/session.ts';
+import type { Claims, Identity } from '../../wire/messages/session.ts';
 import { checkClaims, checkNonce, readClaims, type Expected } from './claims.ts';
 import type { AuthorityCache } from './nitro/cache.ts';
+import type { OpenEs384Key } from './nitro/es384.ts';
 import { nitroStatement } from './nitro/statement.ts';
 import { tpm2Statement } from './tpm2/statement.ts';
 import type { Statement, TpmClock } from './statement.ts';
@@ -36,6 +37,8 @@ export interface Appraisal {
   /** 16 bytes that are new at every boot of the node. */
   readonly boot: Uint8Array;
   readonly identity: Identity;
+  /** Its marks, and those that it has seen of others, by index: what a restored or doubled node is known by (T09). */
+  readonly marks: Pick<Claims, 'boots' | 'since' | 'mark' | 'witnessed'>;
   /** Name of the manifest's measurement that accepted the image. */
   readonly measurement: string;
   /** Unix milliseconds: end of the chain's first certificate to end, or of the measurement's window. */
@@ -71,6 +74,8 @@ export function appraise(
     readonly expected: Expected;
     /** Verified authorities; a cache shared by the process unless given. */
     readonly cache?: AuthorityCache;
+    /** Opens keys faster than node:crypto, which does it unless told; changes no verdict. */
+    readonly openKey?: OpenEs384Key | undefined;
   },
 ): AppraisalResult {
   try {
@@ -88,16 +93,17 @@ function appraiseOrThrow(
   const { now, expected } = options;
   checkQuestion(evidence, policy, expected);
   const statement = verifyStatement(evidence, { ...options, roots: policy.roots });
-  const { claims, identity } = readClaims(statement);
-  checkClaims(claims, expected);
+  const bound = readClaims(statement);
+  const { boot, boots, since, mark, witnessed } = checkClaims(bound.claims, expected);
   checkNonce(statement.nonce, expected.nonce);
   checkAge({ statement, now }, policy.maxAgeMs);
   const image = checkPolicy(policy, { statement, now });
   return {
     node: policy.node,
     platform: policy.platform,
-    boot: claims.boot,
-    identity,
+    boot,
+    identity: bound.identity,
+    marks: { boots, since, mark, witnessed },
     measurement: image.name,
     notAfter: Math.min(statement.notAfter, image.notAfter),
     madeAt: statement.madeAt,
@@ -114,6 +120,7 @@ interface Verification {
   /** Unix milliseconds. */
   readonly now: number;
   readonly cache?: AuthorityCache;
+  readonly openKey?: OpenEs384Key | undefined;
 }
 
 /** Form, chain and signature, by platform. */
@@ -176,6 +183,7 @@ export interface DocumentQuestion {
   readonly pcrs: ReadonlyMap<number, Uint8Array> | 'any';
   readonly debug: 'refuse' | 'allow';
   readonly cache?: AuthorityCache;
+  readonly openKey?: OpenEs384Key | undefined;
 }
 
 /** Verdict over a document by itself. */

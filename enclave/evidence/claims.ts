@@ -4,7 +4,7 @@
  */
 import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
 import { equalBytes, toHex } from '../../wire/ids.ts';
-import { claimsBytes, identityBytes, type Claims, type Identity } from '../../wire/messages/session.ts';
+import { anyClaimsBytes, identityBytes, type Claims, type Identity } from '../../wire/messages/session.ts';
 import type { Statement } from './statement.ts';
 
 /** What the verifier of evidence asks for. All of it is compared; there is no value that means "any" (T01). */
@@ -21,9 +21,12 @@ export interface Expected {
   readonly manifest: Uint8Array;
 }
 
+/** Claims of any version. */
+export type AnyClaims = ReturnType<typeof anyClaimsBytes.decode>;
+
 /** A node's claims and identity as bound in a verified document. */
 export interface BoundClaims {
-  readonly claims: Claims;
+  readonly claims: AnyClaims;
   readonly identity: Identity;
 }
 
@@ -34,7 +37,7 @@ export interface BoundClaims {
 export function readClaims(document: Pick<Statement, 'publicKey' | 'userData'>): BoundClaims {
   return {
     identity: decodeField('public_key', document.publicKey, identityBytes.decode),
-    claims: decodeField('user_data', document.userData, claimsBytes.decode),
+    claims: decodeField('user_data', document.userData, anyClaimsBytes.decode),
   };
 }
 
@@ -53,19 +56,25 @@ function decodeField<T>(field: string, raw: Uint8Array | undefined, decode: (raw
 }
 
 /**
- * Compares every claim with what the verifier asks for.
+ * Compares every claim with what the verifier asks for. Claims of version 1 have no marks: a node that shows them could be
+ * rolled back unseen (T09), so they are read and not accepted.
+ * @returns the claims.
  * @throws SymbolonError `evidence/claim-mismatch`.
  */
-export function checkClaims(claims: Claims, expected: Expected): void {
+export function checkClaims(claims: AnyClaims, expected: Expected): Claims {
   const compare = (claim: string, wanted: string, got: string): void => {
     if (wanted !== got) {
       throw new SymbolonError('evidence/claim-mismatch', { claim, wanted, got });
     }
   };
+  if (claims.v !== 2) {
+    throw new SymbolonError('evidence/claim-mismatch', { claim: 'v', wanted: '2', got: String(claims.v) });
+  }
   compare('role', expected.role, claims.role);
   compare('cluster', toHex(expected.cluster), toHex(claims.cluster));
   compare('node', expected.node, claims.node);
   compare('manifest', toHex(expected.manifest), toHex(claims.manifest));
+  return claims;
 }
 
 /**

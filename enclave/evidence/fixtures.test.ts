@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { repoRoot } from '../../test/repoRoot.ts';
 import { fromHex, toHex } from '../../wire/ids.ts';
 import { readClaims } from './claims.ts';
-import { verifyNitroDocument } from './nitro/document.ts';
+import { verifyNitroDocument, verifyNitroTpmDocument } from './nitro/document.ts';
 
 interface Fixture {
   readonly rootSha256: string;
@@ -46,5 +46,30 @@ test('given the document of format version 1, then it verifies at its time and s
       node: fixture.node,
       sign: fixture.sign,
     },
+  );
+});
+
+interface TpmFixture extends Omit<Fixture, 'pcr0' | 'node' | 'sign'> {
+  readonly pcr4: string;
+  readonly pcr12: string;
+}
+
+test('given the NitroTPM document of format version 1, then it verifies at its time and says the same', () => {
+  const file = join(repoRoot, 'test/fixtures/v1/evidence-nitro-tpm.json');
+  const { rootSha256, document, ...said } = JSON.parse(readFileSync(file, 'utf8')) as TpmFixture;
+  const root = fromHex(rootSha256) ?? assert.fail();
+  const bytes = new Uint8Array(Buffer.from(document, 'base64'));
+  const verified = verifyNitroTpmDocument(bytes, { roots: [root], now: said.madeAt });
+  const register = (index: number): string => toHex(verified.pcrs.get(index) ?? assert.fail());
+  assert.deepEqual(
+    {
+      madeAt: verified.timestamp,
+      notAfter: verified.notAfter,
+      moduleId: verified.moduleId,
+      pcr4: register(4),
+      pcr12: register(12),
+      nonce: toHex(verified.nonce ?? assert.fail()),
+    },
+    said,
   );
 });

@@ -108,13 +108,17 @@ function acceptedImage(node: string, measurement: ManifestMeasurement): Accepted
     pcrs.set(pcr, replayed);
   }
   refuseZeros(`measurement ${name}`, pcrs);
-  const { all, any } = imageRules[platform];
+  const { all, any, pairs } = imageRules[platform];
   const missing = all.find((pcr) => !pcrs.has(pcr));
   if (missing !== undefined) {
     throw gap(node, `measurement ${name} does not name PCR${missing}`);
   }
   if (any.length > 0 && !any.some((pcr) => pcrs.has(pcr))) {
     throw gap(node, `measurement ${name} names none of PCR${any.join(', PCR')}`);
+  }
+  const half = pairs.find(([first, second]) => pcrs.has(first) && !pcrs.has(second));
+  if (half !== undefined) {
+    throw gap(node, `measurement ${name} names PCR${half[0]} without PCR${half[1]}`);
   }
   return { name, pcrs, events, notBefore, notAfter };
 }

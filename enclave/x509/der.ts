@@ -205,16 +205,15 @@ export function oidText(item: DerItem): string {
  * GeneralizedTime from 2050 on. The result is Unix milliseconds.
  */
 export function timeValue(item: DerItem): number {
-  const digits = Buffer.from(item.content).toString('latin1');
+  const text = Buffer.from(item.content).toString('latin1');
   const short = item.tag === tag.utcTime;
-  const match = (short ? /^(\d\d)(\d{10})Z$/ : /^(\d{4})(\d{10})Z$/).exec(digits);
+  const form = short ? /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ : /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
+  const match = form.exec(text);
   if ((!short && item.tag !== tag.generalizedTime) || match === null) {
     throw malformed('time', item.offset);
   }
-  const written = Number(match[1]);
+  const [, written = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.map(Number);
   const year = short ? written + (written < 50 ? 2000 : 1900) : written;
-  const [month = 0, day = 0, hour = 0, minute = 0, second = 0] =
-    (match[2] ?? '').match(/\d\d/g)?.map(Number) ?? [];
   const at = Date.UTC(year, month - 1, day, hour, minute, second);
   // Date.UTC carries over what is out of range: a date that does not come back as written is none.
   const back = new Date(at);

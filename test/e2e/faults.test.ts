@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyView } from '../../cli/api.ts';
+import { liveChecks } from '../../cli/doctor/liveChecks.ts';
 import { isSymbolonError } from '../../wire/errors/index.ts';
 import { TestCluster } from './testCluster.ts';
 
@@ -61,6 +62,15 @@ test('T35: given a node that hangs, when others ask, then a signature comes thro
     const done = await running.api.sign(key, message('without the silent one'));
     assert.ok(!done.participants.includes(silent));
     assert.ok(Date.now() - began < 8_000, `${Date.now() - began} ms`);
+    await running.until(
+      'down',
+      ({ nodes }) => nodes.some((one) => one.name === silent && !one.ready),
+      20_000,
+    );
+    const found = await liveChecks(running.cluster, Date.now());
+    const about = found.find((one) => one.about === `node ${silent}`);
+    assert.equal(about?.state, 'bad');
+    assert.match(about.what, /its process runs and does not answer/);
   } finally {
     process.kill(pid, 'SIGCONT');
   }
@@ -81,7 +91,7 @@ test('given two nodes that are gone, when a signature is asked for, then the ans
       return true;
     });
     const status = await running.until('no', ({ canSign }) => canSign === 'no', 20_000);
-    assert.deepEqual([...(status.keys[0]?.with ?? [])], ['node-3']);
+    assert.deepEqual([...(status.keys.first[0]?.with ?? [])], ['node-3']);
   } finally {
     for (const pid of stopped) {
       process.kill(pid, 'SIGCONT');

@@ -85,7 +85,7 @@ test('T28: given a sealed record of another node, then it is refused by name and
     },
     async (copy) => {
       const status = await copy.status();
-      const without = status.keys[0]?.without ?? [];
+      const without = status.keys.first[0]?.without ?? [];
       assert.deepEqual(
         without.map(({ node, code }) => [node, code]),
         [['node-2', 'hsm/record-other-node']],
@@ -111,7 +111,7 @@ for (const [where, at] of [
       },
       async (copy) => {
         const status = await copy.status();
-        const without = status.keys[0]?.without ?? [];
+        const without = status.keys.first[0]?.without ?? [];
         assert.deepEqual(
           without.map(({ node }) => node),
           ['node-2'],
@@ -172,7 +172,7 @@ test('given the whole token folder of another node, then its own records are ref
     async (copy) => {
       const status = await copy.status();
       assert.deepEqual(
-        status.keys[0]?.without.map(({ node, code }) => [node, code]),
+        status.keys.first[0]?.without.map(({ node, code }) => [node, code]),
         [['node-1', 'hsm/record-other-token']],
       );
     },

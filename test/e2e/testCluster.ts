@@ -9,6 +9,7 @@ import { writeConfigs } from '../../cli/cluster/configs.ts';
 import { makeCluster } from '../../cli/cluster/make.ts';
 import { isTaken, neededPorts } from '../../cli/cluster/ports.ts';
 import { nodeSpecs, startCluster, type NodeSpecs, type StartFailure } from '../../cli/cluster/start.ts';
+import type { Tpm2Plan } from '../../cli/cluster/tpm2.ts';
 import { Supervisor } from '../../cli/cluster/supervisor.ts';
 import { readStatus, type NodeView, type StatusView } from '../../cli/statusView.ts';
 import { waitForNodes } from '../../cli/up/ready.ts';
@@ -45,11 +46,11 @@ export class TestCluster {
     this.api = new Api(cluster, Date.now);
   }
 
-  /** Makes a new cluster in `folder`. */
-  static async make(folder: string): Promise<TestCluster> {
+  /** Makes a new cluster in `folder`; the nodes of `tpm2` have a TPM. */
+  static async make(folder: string, tpm2: ReadonlyMap<number, Tpm2Plan> = new Map()): Promise<TestCluster> {
     const root = join(folder, 'c');
     await makeCluster(
-      { root, nodes: 3, threshold: 2, port: await freePorts(), label: 'test' },
+      { root, nodes: 3, threshold: 2, port: await freePorts(), label: 'test', tpm2 },
       Date.now(),
       () => undefined,
     );

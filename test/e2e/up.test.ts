@@ -196,7 +196,21 @@ test('given a running cluster, then status, keys, addresses, signatures, renewal
   assert.equal((JSON.parse(otherPcr.out) as { code: string }).code, 'evidence/measurement-mismatch');
   const otherType = await run(['evidence', 'verify', file, ...root, ...wanted, '--type', 'tpm2']);
   assert.equal(otherType.code, 1);
-  assert.match(otherType.out, /evidence\/platform-unsupported/);
+  assert.match(otherType.out, /evidence\/malformed/);
+  const fetched = join(folder, 'fetched.bin');
+  const looked = await run(['evidence', 'fetch', 'node-1', '--out', fetched, ...at]);
+  assert.equal(looked.code, 0, looked.err + looked.out);
+  assert.match(looked.out, /^accepted +node-1, image build-[0-9a-f]{8}, platform dev/);
+  const explained = await run(['evidence', 'show', fetched]);
+  assert.equal(explained.code, 0, explained.err);
+  assert.match(explained.out, /claims\.node +node-1/);
+  assert.equal((await run(['evidence', 'diff', file, fetched])).code, 0);
+  const others = join(folder, 'others.bin');
+  assert.equal((await run(['evidence', 'fetch', 'node-2', '--out', others, ...at])).code, 0);
+  const different = await run(['evidence', 'diff', fetched, others, '--json']);
+  assert.equal(different.code, 1);
+  assert.match(different.out, /"claims\.node"/);
+  assert.equal((await run(['evidence', 'fetch', 'node-9', ...at])).code, 2);
 
   const second = await run(['up', '--once', ...at]);
   assert.equal(second.code, 3);

@@ -106,6 +106,31 @@ export function nonceOf(
   ]);
 }
 
+/**
+ * The recovery id of a signature under a public key of 33 bytes: with it, and no other, the key comes out of signature and
+ * digest again (SEC 1 section 4.1.6). `undefined` where the signature does not hold.
+ */
+export function recoveryOf(
+  scheme: EcdsaScheme,
+  publicKey: Uint8Array,
+  digest: Uint8Array,
+  signature: Uint8Array,
+): number | undefined {
+  const group = groupOf(scheme);
+  const key = group.decode(publicKey);
+  const r = group.decodeScalar(signature.subarray(0, 32));
+  const s = group.decodeScalar(signature.subarray(32));
+  if (
+    !verifyEcdsa(scheme, publicKey, digest, signature) ||
+    key === undefined ||
+    r === undefined ||
+    s === undefined
+  ) {
+    return undefined;
+  }
+  return nonceCoordinate(group, nonceOf(group, key, digest, { r, s })).recovery;
+}
+
 function verifyInGroup(
   group: Group,
   publicKey: Uint8Array,

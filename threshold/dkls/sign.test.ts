@@ -17,7 +17,7 @@ import { indices } from '../../test/threshold/run.ts';
 import { ecdsaSchemes, type EcdsaScheme } from '../../wire/ids.ts';
 import { deriveKey } from '../derive.ts';
 import { combineEcdsa, type EcdsaSignature } from './combine.ts';
-import { digestOf, verifyEcdsa } from './ecdsa.ts';
+import { digestOf, recoveryOf, verifyEcdsa } from './ecdsa.ts';
 
 const noble = { 'dkls23-secp256k1': secp256k1, 'dkls23-p256': p256 };
 const curveNames = { 'dkls23-secp256k1': 'secp256k1', 'dkls23-p256': 'P-256' };
@@ -48,6 +48,8 @@ function holds(setting: EcdsaSetting, at: readonly number[], { signature, recove
     prehash: false,
   });
   assert.deepEqual(recovered, publicKey);
+  assert.equal(recoveryOf(scheme, publicKey, digest, signature), recovery);
+  assert.equal(recoveryOf(scheme, publicKey, digestOf('sha256', publicKey), signature), undefined);
   if (scheme === 'dkls23-secp256k1') {
     assert.ok(tiny.verify(digest, publicKey, signature, true));
     assert.ok(recovery < 4);

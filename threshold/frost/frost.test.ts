@@ -18,6 +18,7 @@ import {
   type KeyShare,
   type Tweak,
 } from '../index.ts';
+import { suiteOf } from '../scheme.ts';
 
 const refusedWith =
   (code: ErrorCode) =>
@@ -171,6 +172,24 @@ for (const scheme of frostSchemes) {
     assert.throws(
       () => commit({ share: one, random: () => new Uint8Array(31) }),
       refusedWith('threshold/bad-randomness'),
+    );
+  });
+
+  test(`${scheme}: given a source that fails before the second nonce, then the first one is zeros`, (t) => {
+    const seen: Uint8Array[] = [];
+    const suite = suiteOf(scheme);
+    const { nonce } = suite;
+    t.mock.method(suite, 'nonce', (fresh: Uint8Array, secret: Uint8Array) => {
+      const made = nonce(fresh, secret);
+      seen.push(made);
+      return made;
+    });
+    let calls = 0;
+    const random = (length: number): Uint8Array => new Uint8Array((calls += 1) === 1 ? length : length - 1);
+    assert.throws(() => commit({ share: one, random }), refusedWith('threshold/bad-randomness'));
+    assert.deepEqual(
+      seen.map((made) => toHex(made)),
+      ['00'.repeat(32)],
     );
   });
 

@@ -38,8 +38,7 @@ export function commit(opts: { readonly share: KeyShare; readonly random: Random
   const suite = suiteOf(scheme);
   const { group } = suite;
   const secret = secretOf(share);
-  const hiding = makeNonce(suite, secret, random);
-  const binding = makeNonce(suite, secret, random);
+  const [hiding, binding] = makeNonces(suite, secret, random);
   const points = { hiding: group.baseProduct(hiding), binding: group.baseProduct(binding) };
   const [hidingRaw = new Uint8Array(), bindingRaw = new Uint8Array()] = group.encodeAll([
     points.hiding,
@@ -56,6 +55,17 @@ export function commit(opts: { readonly share: KeyShare; readonly random: Random
     commitment,
   };
   return { nonces: new OneUse('nonces', content, wipeNonces), commitment: commitment.slice() };
+}
+
+/** Both nonces, or none: where the source fails before the second, the first is overwritten. */
+function makeNonces(suite: Suite, secret: SecretScalar, random: Random): [SecretScalar, SecretScalar] {
+  const hiding = makeNonce(suite, secret, random);
+  try {
+    return [hiding, makeNonce(suite, secret, random)];
+  } catch (error) {
+    hiding.fill(0);
+    throw error;
+  }
 }
 
 /**

@@ -26,6 +26,12 @@ export const cliErrors = {
     todo: 'Put back the file from a copy; nothing was changed.',
     facts: facts<{ path: string; reason: string }>(),
   },
+  'cli/not-evidence': {
+    http: 400,
+    what: 'The file does not hold evidence that can be read.',
+    todo: 'Give the raw bytes: a document of AWS, evidence or a quote of a TPM, or the event log of a boot; not base64 or JSON.',
+    facts: facts<{ path: string; reason: string }>(),
+  },
   'cli/exposed-secret': {
     http: 403,
     what: 'A file with a secret can be read by others than its owner; it was not used.',

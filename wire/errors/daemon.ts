@@ -200,6 +200,36 @@ export const daemonErrors = {
     todo: 'Start a new session; see `symbolon status` for when evidence ends.',
     facts: facts<{ peer: string }>(),
   },
+  'gate/behind-mark': {
+    http: 403,
+    what: 'A participant counts less than this node has already seen of it: its state was put back, or there is a second one.',
+    todo: 'Find out which machine runs the named node and stop the other one; a restored node is set up anew under a new entry in the manifest.',
+    facts: facts<{ peer: string; mark: number; witnessed: number; boots: number; witnessedBoots: number }>(),
+  },
+  'gate/two-instances': {
+    http: 403,
+    what: 'Two boots of a participant went on from one and the same state.',
+    todo: 'Find the second machine or process that runs with a copy of the files of the named node, and stop it.',
+    facts: facts<{ peer: string; mark: number; witnessed: number; boots: number; witnessedBoots: number }>(),
+  },
+  'gate/behind-itself': {
+    http: 403,
+    what: 'A participant has seen more of this node than this node knows of itself: its state was put back, or there is a second one.',
+    todo: 'Find out whether the files of this node were restored or copied; see daemon/guard/SPEC.md for the way back.',
+    facts: facts<{ peer: string; mark: number; witnessed: number }>(),
+  },
+  'gate/clock-skew': {
+    http: 403,
+    what: 'The time in the evidence of a node and the clock of this node are too far apart.',
+    todo: 'Compare the clocks of both machines; where the named node is this one, its parent tells it a wrong time.',
+    facts: facts<{ node: string; skewMs: number; limitMs: number }>(),
+  },
+  'gate/not-recalled': {
+    http: 403,
+    what: 'A participant refers to evidence of an earlier session that this node does not take in its place.',
+    todo: 'Start a new session; where it happens again, the relay mixes messages: find out what runs there.',
+    facts: facts<{ peer: string; reason: string }>(),
+  },
   'gate/not-burned': {
     http: 500,
     what: 'The request was not recorded as used before the last round.',

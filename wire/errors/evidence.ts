@@ -63,7 +63,7 @@ export const evidenceErrors = {
   'evidence/wrong-document-type': {
     http: 403,
     what: 'The document is a genuine kind of attestation, but not the kind that this platform shows.',
-    todo: 'Check which platform the node runs on; a TPM document is never accepted as an enclave.',
+    todo: 'Check which platform the node runs on; a NitroTPM document is never taken for that of an enclave.',
     facts: facts<{ wanted: string; got: string }>(),
   },
   'evidence/untrusted-root': {
@@ -169,6 +169,36 @@ export const evidenceErrors = {
       got: string;
     }>(),
   },
+  'evidence/weak-hash': {
+    http: 403,
+    what: 'The quote of the TPM rests on SHA-1, for its registers or for its signature.',
+    todo: 'Have the TPM use its SHA-256 or SHA-384 bank (a firmware setting), and an attestation key that signs with SHA-256 or more.',
+    facts: facts<{ where: string; hash: string }>(),
+  },
+  'evidence/bad-attestation-key': {
+    http: 403,
+    what: 'The key that signed the quote is not one that only signs what its TPM made.',
+    todo: 'Enrol the node with an attestation key that its TPM made: restricted, for signing, fixed to the TPM.',
+    facts: facts<{ key: string; rule: string }>(),
+  },
+  'evidence/bad-endorsement-key': {
+    http: 403,
+    what: 'The endorsement key is not one that a TPM has, or not the one in its certificate.',
+    todo: 'Ask the operator of the machine for a new request; check the endorsement certificate with the vendor of the TPM.',
+    facts: facts<{ rule: string }>(),
+  },
+  'evidence/activation-failed': {
+    http: 403,
+    what: 'The answer does not show that the attestation key and the endorsement key are in one TPM.',
+    todo: 'Give the challenge to the machine that made the request, and bring back its answer to this very challenge.',
+    facts: facts<{ key: string; reason: string }>(),
+  },
+  'evidence/log-mismatch': {
+    http: 403,
+    what: 'The event log does not lead to a register as the TPM signed it.',
+    todo: 'Ask for fresh evidence; where that is refused too, the log was changed, or something extended the register after the boot.',
+    facts: facts<{ pcr: number; wanted: string; got: string }>(),
+  },
   'evidence/nothing-measured': {
     http: 403,
     what: 'A register that an image is known by has only zeros: nothing was measured into it.',
@@ -195,13 +225,13 @@ export const evidenceErrors = {
   },
   'attester/broken': {
     http: 500,
-    what: 'The files of the dev attester are missing or can not be used.',
-    todo: 'Enrol the node anew with the set-up; the manifest must then name its new PCRs.',
+    what: 'A file of the attester is missing or can not be used.',
+    todo: 'Restore the file, or enrol the node anew; the manifest must then name its new PCRs or key.',
     facts: facts<{ file: string; reason: string }>(),
   },
   'attester/enrolled': {
     http: 409,
-    what: 'The dev attester has this file already; an enrolment is never overwritten.',
+    what: 'The attester has this file already; an enrolment is never overwritten.',
     todo: 'Use the enrolment that is there, or move its folder away before enrolling anew.',
     facts: facts<{ file: string }>(),
   },
@@ -216,6 +246,60 @@ export const evidenceErrors = {
     what: 'The certificate of the attester can not be renewed any more.',
     todo: 'Enrol the node anew with the set-up.',
     facts: facts<{ notAfter: number; now: number }>(),
+  },
+  'attester/no-device': {
+    http: 500,
+    what: 'The device that makes evidence of this platform is not there or can not be opened.',
+    todo: 'Run the node on a machine of its platform, with rights to the device, or correct the attester in its configuration.',
+    facts: facts<{ platform: string; device: string; reason: string }>(),
+  },
+  'attester/device-failed': {
+    http: 503,
+    what: 'The device that makes evidence failed, or gave an answer that can not be used.',
+    todo: 'Look into the log of the kernel; where it goes on, restart the machine.',
+    facts: facts<{ device: string; request: string; reason: string }>(),
+  },
+  'attester/device-refused': {
+    http: 503,
+    what: 'The device that makes evidence refused a request.',
+    todo: 'See the answer of the device; a register that is locked already means that the enclave must be started anew.',
+    facts: facts<{ device: string; request: string; answer: string }>(),
+  },
+  'attester/timeout': {
+    http: 504,
+    what: 'The device that makes evidence did not answer in time.',
+    todo: 'Look for what else uses the device; restart the node, and the machine where that does not help.',
+    facts: facts<{ device: string; request: string; ms: number }>(),
+  },
+  'attester/measured-before': {
+    http: 500,
+    what: 'The register that binds the identity of the node was measured into or locked before this start.',
+    todo: 'Start the enclave anew: one enclave carries one identity, and nothing else may use the register.',
+    facts: facts<{ pcr: number; got: string }>(),
+  },
+  'attester/read-back': {
+    http: 500,
+    what: 'The evidence that the device made is not what it was asked for; it was not handed out.',
+    todo: 'Do not use this machine: its device, or what stands between it and the node, can not be relied on.',
+    facts: facts<{ field: string; wanted: string; got: string }>(),
+  },
+  'attester/not-enrolled': {
+    http: 500,
+    what: 'This node has no attestation key in its TPM yet.',
+    todo: 'Enrol it with `symbolon tpm request`, have the answer accepted, and name its key in the manifest.',
+    facts: facts<{ file: string }>(),
+  },
+  'attester/other-key': {
+    http: 500,
+    what: 'The TPM does not make the attestation key that this node was enrolled with: it is another TPM, or it was cleared.',
+    todo: 'Bring the node back to its machine, or move its folder away and enrol it anew; the manifest then names the new key.',
+    facts: facts<{ wanted: string; got: string }>(),
+  },
+  'attester/no-endorsement': {
+    http: 500,
+    what: 'The TPM shows no endorsement key certificate that belongs to its endorsement key.',
+    todo: 'Get the certificate from the vendor of the TPM; enrolment needs a chain to a root that the operator accepts.',
+    facts: facts<{ device: string; reason: string }>(),
   },
   'attester/bad-input': {
     http: 400,

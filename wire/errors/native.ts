@@ -38,4 +38,10 @@ export const nativeErrors = {
     todo: 'Check NOTIFY_SOCKET and NotifyAccess of the unit; without a manager, unset NOTIFY_SOCKET.',
     facts: facts<{ call: string; errno: string }>(),
   },
+  'native/nsm-failed': {
+    http: 503,
+    what: 'The driver of the Nitro Security Module did not take a request.',
+    todo: 'Check that the device is /dev/nsm of an enclave, and that the process has CAP_SYS_ADMIN.',
+    facts: facts<{ call: string; errno: string }>(),
+  },
 } as const satisfies Record<string, Entry>;

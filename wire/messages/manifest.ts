@@ -42,20 +42,25 @@ export interface ImageRules {
   readonly all: readonly number[];
   /** Registers of which it lists at least one, where there are any here. */
   readonly any: readonly number[];
+  /** Pairs of registers: where it lists the first, it lists the second too. */
+  readonly pairs: readonly (readonly [first: number, second: number])[];
   /** Registers that must be zeros in the evidence unless the measurement lists them: what came from outside shows there. */
   readonly zero: readonly number[];
 }
-const enclaveImage: ImageRules = { all: [0, 1, 2], any: [], zero: [] };
+const enclaveImage: ImageRules = { all: [0, 1, 2], any: [], pairs: [], zero: [] };
 /**
  * Image rules by platform. Enclaves: image, kernel and application (EIF rules). TPMs (TCG PC Client Platform Firmware
  * Profile; systemd's TPM2 PCR measurements): boot loader and Secure Boot state; then kernel, initrd and command line as a
- * boot loader (8, 9) or a unified kernel image (11) measures them; in 12 a command line that was added from outside.
+ * boot loader (8, 9) or a unified kernel image (11) measures them. What came from outside the image shows in 8 (commands that
+ * GRUB ran), 12 (a command line or credentials that were added) and 13 (system extensions). Who lists 8 means a boot by
+ * GRUB: what it loads, the initrd among it, shows in 9 only. AWS tells an Attestable AMI by 4, 7 and 12, which is enough only
+ * where one unified kernel image is the whole boot.
  */
 export const imageRules: Readonly<Record<Platform, ImageRules>> = {
   nitro: enclaveImage,
   dev: enclaveImage,
-  'nitro-tpm': { all: [4, 7], any: [], zero: [12] },
-  tpm2: { all: [4, 7], any: [8, 9, 11], zero: [12] },
+  'nitro-tpm': { all: [4, 7], any: [], pairs: [[8, 9]], zero: [8, 12, 13] },
+  tpm2: { all: [4, 7], any: [8, 9, 11], pairs: [[8, 9]], zero: [8, 12, 13] },
 };
 /** PCRs that tie an enclave to one machine: the role and the id of its instance. Its node lists at least one. */
 export const machinePcrs = [3, 4] as const;

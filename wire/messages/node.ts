@@ -2,7 +2,7 @@
 import { maxEvidence, maxName, maxNodes } from '../limits.ts';
 import { hash32, keyId, label, name, purpose, schemes } from '../ids.ts';
 import { platforms } from './manifest.ts';
-import { bool, bytes, list, message, oneOf, optional, record, text, uint, type TypeOf } from '../shape.ts';
+import { bytes, int, list, message, oneOf, optional, record, text, uint, type TypeOf } from '../shape.ts';
 
 /** Phases of a node, in order. */
 export const phases = ['sealed', 'unlocking', 'ready', 'frozen'] as const;
@@ -53,8 +53,33 @@ export const keyInfoShape = record({
 });
 /** Public facts of a key. */
 export type KeyInfo = TypeOf<typeof keyInfoShape>;
-/** Answer of `GET /v1/keys?after=ID`: at most 256 keys in the order of their ids, and whether more follow. */
-export const keyList = message('key-list', 1_048_576, record({ keys: list(keyInfoShape, 256), more: bool }));
+/** Keys in one page of the answer to `GET /v1/keys?since=N`. Small: other calls of both ends get their turn between. */
+export const maxKeyPage = 64;
+/** Ids in one `GET /v1/keys?ids=A,B`. */
+export const maxKeyIds = 16;
+const keyListShape = record({
+  /** The boot that the numbers belong to. */
+  boot: bytes(16),
+  /** Number of the last change of all: there is more while it is above that of the last one here. */
+  last: uint(),
+  changes: list(
+    record({
+      /** 0 where the node never had such a key. */
+      number: uint(),
+      id: keyId,
+      /** Absent where the node does not hold the key, or holds it no more. */
+      key: optional(keyInfoShape),
+    }),
+    maxKeyPage,
+  ),
+});
+/** A page of the list of a node's keys. */
+export type KeyList = TypeOf<typeof keyListShape>;
+/**
+ * Answer of `GET /v1/keys?since=N`: the keys that changed after change N of this boot, by rising number of their last
+ * change, each once; from 0 that is all keys. Of `GET /v1/keys?ids=A,B`: these keys, in the order asked for.
+ */
+export const keyList = message('key-list', 1_048_576, keyListShape);
 
 /** Answer of `GET /v1/status`. */
 export const nodeStatusShape = record({
@@ -71,6 +96,8 @@ export const nodeStatusShape = record({
   platform: oneOf(...platforms),
   manifest: record({ hash: hash32, version: uint() }),
   keys: record({ active: uint(), pending: uint(), broken: uint() }),
+  /** Number of the last change of the list of keys in this boot; see {@link keyList}. */
+  keyChange: uint(),
   sessions: record({ open: uint(), finished: uint(), failed: uint() }),
   /** Which arithmetic runs, by scheme: never the reference backend in a process of the product (T39). */
   backends: list(record({ scheme: oneOf(...schemes), backend: text(32) }), schemes.length),
@@ -94,6 +121,36 @@ export const nodeStatusShape = record({
   }),
   /** When evidence made now stops being accepted (end of the leaf certificate, or of the measurement's window). */
   evidenceUntil: optional(uint()),
+  /** What the node knows of its own evidence and of that of others. Absent before the replay guard is open. */
+  evidence: optional(
+    record({
+      /** The node's mark: requests that it ever used, counted on its disk. */
+      mark: uint(),
+      /** Set where evidence of a peer says that it has seen a higher mark of this node: rolled back, or started twice. */
+      behind: optional(record({ peer: name, mark: uint(), witnessed: uint(), at: uint() })),
+      /** When the latest own evidence was made, by this node's clock. */
+      madeAt: optional(uint()),
+      /** How far the time in it was ahead of this node's clock, in milliseconds. Absent where the platform tells no time. */
+      skewMs: optional(int()),
+      /** The latest evidence of each other that was accepted in a session. */
+      peers: list(
+        record({
+          node: name,
+          /** By this node's clock. */
+          acceptedAt: uint(),
+          /** By the attester's clock. */
+          madeAt: uint(),
+          /** When it stops being accepted. */
+          notAfter: uint(),
+          /** How far the peer's clock must at least be ahead of this node's, in milliseconds. */
+          skewMs: int(),
+        }),
+        maxNodes,
+      ),
+      /** Refusals of others since the start, by code. */
+      refused: list(record({ code: text(64), count: uint() }), 64),
+    }),
+  ),
   /** What the gate refused of others, newest first: peer, code, and the sentence with its facts. */
   refusals: list(record({ at: uint(), peer: text(maxName), code: text(64), detail: text(1_024) }), 16),
 });

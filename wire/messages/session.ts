@@ -7,8 +7,22 @@
  * round r: each node gets the peers' evidence (r = 1) or the envelopes of round r-1, and answers with its envelopes.
  */
 import { maxEvidence, maxNodeBody, maxNodes, maxRequest, maxRoundPayload } from '../limits.ts';
+import { isSymbolonError } from '../errors/index.ts';
 import { hash32, hashOf, keyId, name } from '../ids.ts';
-import { bytes, list, message, oneOf, optional, record, tagged, text, uint, type TypeOf } from '../shape.ts';
+import {
+  bytes,
+  indexed,
+  list,
+  message,
+  oneOf,
+  optional,
+  record,
+  tagged,
+  text,
+  uint,
+  versions,
+  type TypeOf,
+} from '../shape.ts';
 
 /** A node's identity, made at boot, never stored, bound in its evidence as `public_key`. */
 export const identityShape = record({
@@ -25,9 +39,7 @@ export type Identity = TypeOf<typeof identityShape>;
 /** Byte format of an identity: the `public_key` of evidence. */
 export const identityBytes = message('identity', 256, identityShape);
 
-/** What evidence says beside its measurements: the `user_data`, at most 512 bytes. */
-export const claimsShape = record({
-  v: oneOf(1),
+const commonClaims = {
   /** Domain separation: evidence for a channel is no evidence for a session, and the reverse. */
   role: oneOf('channel', 'session'),
   cluster: bytes(16),
@@ -36,11 +48,30 @@ export const claimsShape = record({
   boot: bytes(16),
   /** Hash of the manifest that the node holds, see `manifestHash`. */
   manifest: hash32,
+};
+/** What evidence says beside its measurements: the `user_data`. */
+export const claimsShape = record({
+  v: oneOf(2),
+  ...commonClaims,
+  /** The number of this boot, from 1. 0 where the node can not read what it counted; it then takes part in no session. */
+  boots: uint(),
+  /** Requests that the node had ever used when this boot began. */
+  since: uint(),
+  /** The mark of the node: requests that it had ever used, on its disk, when it made the evidence. */
+  mark: uint(),
+  /** The highest mark that this node has seen of others, by their index in the manifest. */
+  witnessed: indexed(uint(), maxNodes),
 });
 /** Claims of evidence. */
 export type Claims = TypeOf<typeof claimsShape>;
+/** Claims as they were before there were marks. Read, for documents of that time; no node accepts them from a peer. */
+const claimsShape1 = record({ v: oneOf(1), ...commonClaims });
+/** Longest claims in bytes. Those of 32 nodes with marks below 2^32 have fewer than 512. */
+export const maxClaims = 1_024;
 /** Byte format of claims. */
-export const claimsBytes = message('claims', 512, claimsShape);
+export const claimsBytes = message('claims', maxClaims, claimsShape);
+/** Claims of every version. */
+export const anyClaimsBytes = message('claims', maxClaims, versions({ 1: claimsShape1, 2: claimsShape }));
 
 /** Body of `POST /v1/sessions/open`. */
 export const sessionOpen = message(
@@ -63,11 +94,47 @@ export const challengeShape = record({
   /** 32 random bytes, used once, never chosen by the relay. */
   nonce: bytes(32),
   identity: bytes(1, 256),
+  /** Names ({@link evidenceNameOf}) of evidence that this node accepted lately and takes once more in this session. */
+  known: optional(list(bytes(16), maxNodes, 1)),
 });
 /** A node's challenge. */
 export type Challenge = TypeOf<typeof challengeShape>;
 /** Byte format of a challenge. */
-export const challengeBytes = message('challenge', 512, challengeShape);
+export const challengeBytes = message('challenge', 1_024, challengeShape);
+
+/** The name of a document between nodes that both have seen these very bytes, 16 bytes. */
+export const evidenceNameOf = (evidence: Uint8Array): Uint8Array =>
+  hashOf('symbolon/evidence/1', evidence).slice(0, 16);
+/**
+ * What stands in the place of evidence where all others of a session know this node's evidence from an earlier one and may
+ * take it again.
+ */
+export const recalledEvidence = message(
+  'recalled-evidence',
+  128,
+  record({
+    /** {@link evidenceNameOf} the evidence. */
+    recalled: bytes(16),
+    /** Ed25519 by the identity in that evidence over this session's id: see enclave/channel/SPEC.md. */
+    presence: bytes(64),
+  }),
+);
+
+/** What {@link recalledEvidence} says; `undefined` where the bytes are something else. */
+export function readRecalled(evidence: Uint8Array): ReturnType<typeof recalledEvidence.decode> | undefined {
+  // A document is longer than that: nothing is parsed twice.
+  if (evidence.length > recalledEvidence.maxBytes) {
+    return undefined;
+  }
+  try {
+    return recalledEvidence.decode(evidence);
+  } catch (error) {
+    if (isSymbolonError(error)) {
+      return undefined;
+    }
+    throw error;
+  }
+}
 
 /** Body of `POST /v1/sessions/attest`: all challenges, in the order of the participants. */
 export const sessionAttest = message(
@@ -102,7 +169,13 @@ export const sessionIdOf = (parts: {
     parts.requestHash,
     parts.manifest,
     parts.generation,
-    parts.challenges.map((c) => [c.node, c.boot, c.nonce, c.identity]),
+    parts.challenges.map(({ node, boot, nonce, identity, known }) => [
+      node,
+      boot,
+      nonce,
+      identity,
+      ...(known === undefined ? [] : [known]),
+    ]),
     parts.presignature ?? new Uint8Array(0),
   );
 

@@ -3,12 +3,13 @@
  * signs (attestation_process.md section 3.2.3, RFC 5280 section 6.1). Verification starts at the root, so a stranger's
  * chain costs no signature check at all.
  */
-import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { equalBytes, toHex } from '../../../wire/ids.ts';
 import { SymbolonError } from '../../../wire/errors/index.ts';
 import { readCertificate, type CertificateView } from '../../x509/parse.ts';
 import type { AuthorityCache, VerifiedAuthority } from './cache.ts';
-import { decodePart } from './cose.ts';
+import { decodePart, malformed } from './cose.ts';
+import { pointOf, signatureOf, type Es384Key, type OpenEs384Key } from './es384.ts';
 
 /** What a chain is checked against. */
 export interface ChainExpectation {
@@ -19,6 +20,7 @@ export interface ChainExpectation {
   /** Unix milliseconds at which the document says it was made. */
   readonly madeAt: number;
   readonly cache: AuthorityCache;
+  readonly openKey: OpenEs384Key;
 }
 
 /** A verified chain. */
@@ -28,18 +30,11 @@ export interface VerifiedChain {
   /** Common name of the root. */
   readonly rootName: string | undefined;
   readonly leaf: CertificateView;
-  readonly leafKey: KeyObject;
+  readonly leafKey: Es384Key;
   /** Unix milliseconds: the end of whichever certificate of the chain ends first. */
   readonly notAfter: number;
 }
 
-const sha256 = (...parts: readonly Uint8Array[]): Uint8Array => {
-  const hash = createHash('sha256');
-  for (const part of parts) {
-    hash.update(part);
-  }
-  return new Uint8Array(hash.digest());
-};
 const broken = (certificate: string, rule: string): SymbolonError<'evidence/bad-certificate'> =>
   new SymbolonError('evidence/bad-certificate', { certificate, rule });
 
@@ -53,76 +48,114 @@ export function verifyChain(
   certificate: Uint8Array,
   expectation: ChainExpectation,
 ): VerifiedChain {
-  const [rootDer, ...authorities] = cabundle;
-  const root = sha256(rootDer ?? new Uint8Array());
-  // T06: the first certificate must be a pinned root itself, byte for byte; a name or a self-signature proves nothing.
-  if (rootDer === undefined || !expectation.roots.some((pinned) => equalBytes(pinned, root))) {
-    throw new SymbolonError('evidence/untrusted-root', {
-      wanted: expectation.roots.map(toHex),
-      got: toHex(root),
-    });
-  }
-  let path = root;
-  const top = remembered(expectation.cache, path, () => openRoot(rootDer));
-  checkTime('root', top, expectation);
-  let issuer = top;
-  let notAfter = top.notAfter;
-  const seen = new Set([toHex(root)]);
-  for (const [i, authority] of authorities.entries()) {
-    const place = `ca ${i + 1}`;
-    const above = issuer;
-    const own = sha256(authority);
-    // RFC 5280 section 6.1: a certificate must not appear more than once in a path.
-    if (seen.has(toHex(own))) {
-      throw broken(place, 'the same certificate stands in the chain twice');
-    }
-    seen.add(toHex(own));
-    // The key of the cache is the whole path: the same certificate below another issuer is another entry.
-    path = sha256(path, own);
-    issuer = remembered(expectation.cache, path, () => openAuthority(place, authority, above));
-    checkTime(place, issuer, expectation);
-    notAfter = Math.min(notAfter, issuer.notAfter);
+  const path = verifyPath(cabundle, expectation);
+  const [top] = path;
+  const issuer = path.at(-1);
+  if (top === undefined || issuer === undefined) {
+    throw malformed('payload', 'cabundle is empty');
   }
   const { leaf, leafKey } = openLeaf(certificate, issuer, expectation);
-  return { root, rootName: top.commonName, leaf, leafKey, notAfter: Math.min(notAfter, leaf.notAfter) };
+  const notAfter = Math.min(leaf.notAfter, ...path.map((authority) => authority.notAfter));
+  return { root: top.root, rootName: top.commonName, leaf, leafKey, notAfter };
 }
 
-function remembered(
-  cache: AuthorityCache,
-  path: Uint8Array,
-  open: () => VerifiedAuthority,
-): VerifiedAuthority {
-  const key = toHex(path);
-  const known = cache.get(key);
-  if (known !== undefined) {
-    return known;
+/** All authorities, root first: those that are remembered are held to root and time again, the others are verified. */
+function verifyPath(
+  cabundle: readonly Uint8Array[],
+  expectation: ChainExpectation,
+): readonly VerifiedAuthority[] {
+  const { cache, roots, openKey } = expectation;
+  const known = longestRemembered(cabundle, cache);
+  // T06: the first certificate must be a pinned root itself, byte for byte; a name or a self-signature proves nothing.
+  const root = known?.root ?? sha256([cabundle[0] ?? new Uint8Array()]);
+  if (!roots.some((pinned) => equalBytes(pinned, root))) {
+    throw new SymbolonError('evidence/untrusted-root', { wanted: roots.map(toHex), got: toHex(root) });
   }
-  const authority = open();
-  cache.set(key, authority);
-  return authority;
+  const path: VerifiedAuthority[] = [];
+  for (let above = known; above !== undefined; above = above.issuer) {
+    path.unshift(above);
+  }
+  for (const [i, authority] of path.entries()) {
+    checkTime(placeOf(i), authority, expectation);
+  }
+  for (const certificate of cabundle.slice(path.length)) {
+    const i = path.length;
+    // RFC 5280 section 6.1: a certificate must not appear more than once in a path.
+    if (cabundle.slice(0, i).some((other) => equalBytes(other, certificate))) {
+      throw broken(placeOf(i), 'the same certificate stands in the chain twice');
+    }
+    const issuer = path.at(-1);
+    const authority =
+      issuer === undefined
+        ? openRoot(certificate, root, openKey)
+        : openAuthority(placeOf(i), certificate, issuer, openKey);
+    cache.set(pathKey(cabundle, i + 1), authority);
+    checkTime(placeOf(i), authority, expectation);
+    path.push(authority);
+  }
+  return path;
+}
+
+/** How errors name an authority. */
+const placeOf = (i: number): string => (i === 0 ? 'root' : `ca ${i}`);
+
+/** The last authority of the longest part of the path, from the root on, that was verified before. */
+function longestRemembered(
+  cabundle: readonly Uint8Array[],
+  cache: AuthorityCache,
+): VerifiedAuthority | undefined {
+  for (let count = cabundle.length; count > 0; count -= 1) {
+    const authority = cache.get(pathKey(cabundle, count));
+    if (authority !== undefined) {
+      return authority;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The key of the cache is the whole path, every byte of it: the same certificate below another issuer is another entry.
+ * Lengths stand first, so no two paths meet in one input.
+ */
+function pathKey(cabundle: readonly Uint8Array[], count: number): string {
+  const path = cabundle.slice(0, count);
+  return toHex(sha256([Uint32Array.from(path, (one) => one.length), ...path]));
+}
+
+function sha256(parts: readonly NodeJS.ArrayBufferView[]): Uint8Array {
+  const hash = createHash('sha256');
+  for (const part of parts) {
+    hash.update(part);
+  }
+  return new Uint8Array(hash.digest());
 }
 
 /** The root is accepted by its fingerprint: its own signature adds nothing, its constraints still apply. */
-function openRoot(bytes: Uint8Array): VerifiedAuthority {
+function openRoot(bytes: Uint8Array, fingerprint: Uint8Array, openKey: OpenEs384Key): VerifiedAuthority {
   const view = readPlace('root', bytes);
-  return asAuthority('root', view, Infinity);
+  return asAuthority('root', view, { issuer: undefined, root: fingerprint, budget: Infinity, openKey });
 }
 
-function openAuthority(place: string, bytes: Uint8Array, issuer: VerifiedAuthority): VerifiedAuthority {
+function openAuthority(
+  place: string,
+  bytes: Uint8Array,
+  issuer: VerifiedAuthority,
+  openKey: OpenEs384Key,
+): VerifiedAuthority {
   const view = readPlace(place, bytes);
   checkIssued(place, view, issuer);
   // RFC 5280 section 6.1.4 (l): every authority below uses up one; we count self-issued ones too.
   if (issuer.pathBudget < 1) {
     throw broken(place, 'the path length of an authority above it is used up');
   }
-  return asAuthority(place, view, issuer.pathBudget - 1);
+  return asAuthority(place, view, { issuer, root: issuer.root, budget: issuer.pathBudget - 1, openKey });
 }
 
 function openLeaf(
   bytes: Uint8Array,
   issuer: VerifiedAuthority,
   expectation: ChainExpectation,
-): { readonly leaf: CertificateView; readonly leafKey: KeyObject } {
+): { readonly leaf: CertificateView; readonly leafKey: Es384Key } {
   const leaf = readPlace('leaf', bytes);
   // RFC 5280 section 4.2.1.9: a leaf that is an authority could sign leaves of its own.
   if (leaf.basicConstraints === undefined || leaf.basicConstraints.ca) {
@@ -137,7 +170,7 @@ function openLeaf(
   }
   checkTime('leaf', leaf, expectation);
   checkIssued('leaf', leaf, issuer);
-  return { leaf, leafKey: publicKey('leaf', leaf) };
+  return { leaf, leafKey: publicKey('leaf', leaf, expectation.openKey) };
 }
 
 function readPlace(place: string, bytes: Uint8Array): CertificateView {
@@ -153,7 +186,14 @@ function readPlace(place: string, bytes: Uint8Array): CertificateView {
   return view;
 }
 
-function asAuthority(place: string, view: CertificateView, budget: number): VerifiedAuthority {
+function asAuthority(
+  place: string,
+  view: CertificateView,
+  above: Pick<VerifiedAuthority, 'issuer' | 'root'> & {
+    readonly budget: number;
+    readonly openKey: OpenEs384Key;
+  },
+): VerifiedAuthority {
   // attestation_process.md section 3.2.3.2: basicConstraints critical and CA, keyUsage with keyCertSign.
   if (view.basicConstraints?.ca !== true || !view.basicConstraints.critical) {
     throw broken(place, 'basicConstraints is absent, not critical, or does not say CA');
@@ -162,12 +202,14 @@ function asAuthority(place: string, view: CertificateView, budget: number): Veri
     throw broken(place, 'keyUsage lacks keyCertSign');
   }
   return {
+    issuer: above.issuer,
+    root: above.root,
     subject: view.subject,
     commonName: view.commonName,
     notBefore: view.notBefore,
     notAfter: view.notAfter,
-    key: publicKey(place, view),
-    pathBudget: Math.min(budget, view.basicConstraints.pathLength ?? Infinity),
+    key: publicKey(place, view, above.openKey),
+    pathBudget: Math.min(above.budget, view.basicConstraints.pathLength ?? Infinity),
   };
 }
 
@@ -176,7 +218,8 @@ function checkIssued(place: string, view: CertificateView, issuer: VerifiedAutho
   if (!equalBytes(view.issuer, issuer.subject)) {
     throw broken(place, 'issuer is not the subject of the certificate before it');
   }
-  if (!verify('sha384', view.body, issuer.key, view.signature)) {
+  const signature = signatureOf(view.signature);
+  if (signature === undefined || !issuer.key.verify(view.body, signature)) {
     throw new SymbolonError('evidence/bad-certificate-signature', { certificate: place });
   }
 }
@@ -204,11 +247,10 @@ function checkTime(
   }
 }
 
-/** Also checks that the point is on the curve. */
-function publicKey(place: string, view: CertificateView): KeyObject {
-  try {
-    return createPublicKey({ key: Buffer.from(view.spki), format: 'der', type: 'spki' });
-  } catch {
+function publicKey(place: string, view: CertificateView, openKey: OpenEs384Key): Es384Key {
+  const key = openKey(pointOf(view.spki));
+  if (key === undefined) {
     throw broken(place, 'public key is not a point of its curve');
   }
+  return key;
 }

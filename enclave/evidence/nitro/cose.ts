@@ -1,10 +1,10 @@
 /**
  * COSE_Sign1 (RFC 9052 section 4.2) in the one form that the Nitro hypervisor writes: ES384, nothing unprotected.
  */
-import { verify, type KeyObject } from 'node:crypto';
 import { decodeCbor, encodeCbor, type CborValue } from '../../../wire/cbor.ts';
 import { isSymbolonError, SymbolonError } from '../../../wire/errors/index.ts';
 import { maxNitroDocument } from '../../../wire/limits.ts';
+import type { Es384Key } from './es384.ts';
 
 /** Tag 18 (COSE_Sign1) in its one-byte encoding; optional before a document (RFC 9052 section 2). */
 const tagSign1 = 0xd2;
@@ -83,13 +83,24 @@ export function readCoseSign1(document: Uint8Array): CoseSign1 {
   return { payload, signature };
 }
 
-/** What is signed: the Sig_structure of RFC 9052 section 4.4 with an empty external_aad. */
-export const signedPart = (payload: Uint8Array): Uint8Array =>
-  encodeCbor(['Signature1', protectedHeader, new Uint8Array(), payload]);
+/** How every Sig_structure here starts: context, header, no external data. What follows is the payload. */
+const signedStart = encodeCbor(['Signature1', protectedHeader, new Uint8Array(), new Uint8Array()]).slice(
+  0,
+  -1,
+);
 
-/** Whether the signature is the key's. The caller has checked that the key is P-384. */
-export const verifyCoseSign1 = (cose: CoseSign1, key: KeyObject): boolean =>
-  verify('sha384', signedPart(cose.payload), { key, dsaEncoding: 'ieee-p1363' }, cose.signature);
+/** What is signed: the Sig_structure of RFC 9052 section 4.4 with an empty external_aad. */
+export function signedPart(payload: Uint8Array): Uint8Array {
+  // The head of a byte string is that of its length as an integer, in major type 2 (RFC 8949 section 3.1). Put together
+  // here, because the payload is most of a document and would be copied three times otherwise.
+  const head = encodeCbor(payload.length);
+  head[0] = (head[0] ?? 0) | 0x40;
+  return Buffer.concat([signedStart, head, payload]);
+}
+
+/** Whether the signature is the key's. */
+export const verifyCoseSign1 = (cose: CoseSign1, key: Es384Key): boolean =>
+  key.verify(signedPart(cose.payload), cose.signature);
 
 /** Writes a COSE_Sign1 without a tag, as the hypervisor does. */
 export const writeCoseSign1 = (cose: CoseSign1): Uint8Array =>

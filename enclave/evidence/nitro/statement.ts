@@ -1,8 +1,7 @@
-/** A verified Nitro document as the statement that all platforms share. */
-import { SymbolonError } from '../../../wire/errors/index.ts';
+/** A verified document of AWS as the statement that all platforms share. */
 import type { Platform } from '../../../wire/messages/manifest.ts';
 import type { Statement } from '../statement.ts';
-import { verifyNitroDocument, type DocumentExpectation } from './document.ts';
+import { verifyNitroDocument, verifyNitroTpmDocument, type DocumentExpectation } from './document.ts';
 
 /**
  * Verifies a document of AWS, or of the insecure dev attester in the same form.
@@ -13,10 +12,8 @@ export function nitroStatement(
   document: Uint8Array,
   expectation: DocumentExpectation,
 ): Statement {
-  if (platform === 'nitro-tpm') {
-    throw new SymbolonError('evidence/platform-unsupported', { platform });
-  }
-  const { moduleId, instanceId, timestamp, ...verified } = verifyNitroDocument(document, expectation);
+  const verify = platform === 'nitro-tpm' ? verifyNitroTpmDocument : verifyNitroDocument;
+  const { moduleId, instanceId, timestamp, ...verified } = verify(document, expectation);
   const { pcrs, nonce, publicKey, userData, notAfter, rootName } = verified;
   return {
     platform,

@@ -1,0 +1,147 @@
+/**
+ * What a node remembers of its peers and of itself between sessions, as far as evidence is about it: marks (T09), accepted
+ * evidence where the manifest allows it an age (T02), and times (T37). Each session looks at it through a {@link Standing}.
+ */
+import { unsafeReadTime, type Appraisal } from '../../enclave/evidence/index.ts';
+import type { SymbolonError } from '../../wire/errors/index.ts';
+import { toHex } from '../../wire/ids.ts';
+import { maxNodes } from '../../wire/limits.ts';
+import type { Manifest, Platform } from '../../wire/messages/manifest.ts';
+import type { NodeStatus } from '../../wire/messages/node.ts';
+import { claimsBytes, type Claims } from '../../wire/messages/session.ts';
+import type { VerifiedManifest } from '../../manifest/index.ts';
+import type { MarkKeeper } from '../guard/marks.ts';
+import { AcceptedEvidence, OwnEvidence, type Moment } from './accepted.ts';
+import { judgeSkew, skewOf, type Between } from './clock.ts';
+import { tieOf } from './marks.ts';
+
+/** What the status says of evidence, but for the refusals. */
+export type EvidenceStatus = Omit<NonNullable<NodeStatus['evidence']>, 'refused'>;
+/** That a peer has seen a higher mark of this node than this node ever showed. */
+export type Behind = NonNullable<EvidenceStatus['behind']>;
+
+/** Who the memory is of. */
+export interface MemoryOptions {
+  readonly node: string;
+  readonly platform: Platform;
+  /** 16 bytes of this boot. */
+  readonly boot: Uint8Array;
+}
+/** What it works with. */
+export interface MemoryModules {
+  readonly marks: MarkKeeper;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Milliseconds of the monotonic clock. */
+  readonly ticks: () => number;
+  /** Told each time that a peer has seen more of this node than was known of before. */
+  readonly behind: (found: Behind) => void;
+}
+
+/** Peers of a manifest in the status: the entry of one that left goes with the manifest. */
+type SeenPeer = EvidenceStatus['peers'][number];
+
+/** The memory of one boot. */
+export class PeerMemory {
+  readonly accepted = new AcceptedEvidence();
+  readonly own = new OwnEvidence();
+  readonly opts: MemoryOptions;
+  readonly modules: MemoryModules;
+  readonly #seen = new Map<string, SeenPeer>();
+  /** The highest mark that this node has shown: in this boot, or at most in those before it. */
+  #shown: number;
+  #behind: Behind | undefined;
+  #made: { readonly madeAt: number; readonly skewMs: number | undefined } | undefined;
+
+  constructor(opts: MemoryOptions, modules: MemoryModules) {
+    this.opts = opts;
+    this.modules = modules;
+    this.#shown = modules.marks.since;
+  }
+
+  /** The claims that evidence of this node binds now. */
+  claims(role: Claims['role'], { manifest, hash }: VerifiedManifest): Uint8Array {
+    const { marks } = this.modules;
+    const { node, boot } = this.opts;
+    const { boots, since, mark } = marks;
+    this.#shown = Math.max(this.#shown, mark);
+    const common = { v: 2, role, cluster: manifest.cluster, node, boot, manifest: hash } as const;
+    return claimsBytes.encode({ ...common, boots, since, mark, witnessed: this.#witnessed(manifest) });
+  }
+
+  /**
+   * Reads back the time in evidence that this node has just made, for the status.
+   * @returns the refusal where the platform's time and this node's clock are too far apart.
+   */
+  made(evidence: Uint8Array, between: Between): SymbolonError<'gate/clock-skew'> | undefined {
+    const { node, platform } = this.opts;
+    const told = unsafeReadTime(platform, evidence);
+    const skewMs = told === undefined ? undefined : skewOf(told, between);
+    this.#made = { madeAt: between.to, skewMs };
+    return skewMs === undefined ? undefined : judgeSkew(node, skewMs);
+  }
+
+  /** Now, by both clocks. */
+  moment(): Moment {
+    return { at: this.modules.now(), tick: this.modules.ticks() };
+  }
+
+  /** The highest mark that this node has shown. Whoever has seen a higher one has not seen this node. */
+  get shown(): number {
+    return this.#shown;
+  }
+
+  /** A peer has seen a higher mark than {@link PeerMemory.shown}. */
+  isBehind(peer: string, witnessed: number): void {
+    if (this.#behind !== undefined && this.#behind.witnessed >= witnessed) {
+      return;
+    }
+    const { marks, now, behind } = this.modules;
+    this.#behind = { peer, mark: marks.mark, witnessed, at: now() };
+    behind(this.#behind);
+  }
+
+  /** Evidence of a peer was accepted. */
+  saw({ node, madeAt, notAfter }: Appraisal, skewMs: number): void {
+    this.#seen.set(node, { node, acceptedAt: this.modules.now(), madeAt, notAfter, skewMs });
+  }
+
+  /** A session with these others failed: their evidence is asked for anew, and they are shown new evidence. */
+  failed(others: readonly string[]): void {
+    this.accepted.forget(others);
+    this.own.forget(others);
+  }
+
+  /** Another manifest is in force: nothing that was accepted under the one before counts. */
+  manifestChanged(): void {
+    this.accepted.clear();
+    this.own.clear();
+    this.#seen.clear();
+    this.#behind = undefined;
+  }
+
+  /** For the node's status. */
+  status(): EvidenceStatus {
+    const { madeAt, skewMs } = this.#made ?? {};
+    return {
+      mark: this.modules.marks.mark,
+      ...(this.#behind === undefined ? {} : { behind: this.#behind }),
+      ...(madeAt === undefined ? {} : { madeAt }),
+      ...(skewMs === undefined ? {} : { skewMs }),
+      peers: [...this.#seen.values()].slice(-maxNodes),
+    };
+  }
+
+  /** What this node has seen of the others of a manifest, by their index. */
+  #witnessed({ nodes }: Manifest): Map<number, number> {
+    const witnesses = this.modules.marks.witnesses();
+    const out = new Map<number, number>();
+    for (const entry of nodes) {
+      const found = entry.name === this.opts.node ? undefined : witnesses.get(toHex(tieOf(entry)));
+      if (found !== undefined) {
+        out.set(entry.index, found.mark);
+      }
+    }
+    return out;
+  }
+}
