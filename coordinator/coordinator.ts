@@ -88,7 +88,7 @@ export class Coordinator {
     const { nodes, keys, activation, pairings, pools, jobs, limits, later } = this.#parts;
     await within(nodes.start(), limits.callMs);
     await keys.adopt();
-    later(keys.check(() => sleep(checkPauseMs, undefined, { ref: false })));
+    later(keys.check(() => sleep(checkPauseMs)));
     activation.kick();
     pairings.begin();
     pools.begin();

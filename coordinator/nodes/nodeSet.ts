@@ -400,7 +400,7 @@ export class NodeSet {
   async #readOn(entry: Entry): Promise<void> {
     try {
       do {
-        await sleep(this.#modules.idle() ? pagePauseMs.idle : pagePauseMs.busy, undefined, { ref: false });
+        await sleep(this.#modules.idle() ? pagePauseMs.idle : pagePauseMs.busy);
       } while (this.#running && entry.view.state !== 'refused' && (await this.#page(entry)));
     } catch (error) {
       this.#failed(entry, asSymbolon(error, entry.view.name));
