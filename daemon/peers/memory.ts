@@ -2,7 +2,7 @@
  * What a node remembers of its peers and of itself between sessions, as far as evidence is about it: marks (T09), accepted
  * evidence where the manifest allows it an age (T02), and times (T37). Each session looks at it through a {@link Standing}.
  */
-import { unsafeReadTime, type Appraisal } from '../../enclave/evidence/index.ts';
+import { unsafeReadTime, type Appraisal, type TpmClock } from '../../enclave/evidence/index.ts';
 import type { SymbolonError } from '../../wire/errors/index.ts';
 import { toHex } from '../../wire/ids.ts';
 import { maxNodes } from '../../wire/limits.ts';
@@ -14,6 +14,7 @@ import type { MarkKeeper } from '../guard/marks.ts';
 import { AcceptedEvidence, OwnEvidence, type Moment } from './accepted.ts';
 import { judgeSkew, skewOf, type Between } from './clock.ts';
 import { tieOf } from './marks.ts';
+import { laterClock } from './tpmClock.ts';
 
 /** What the status says of evidence, but for the refusals. */
 export type EvidenceStatus = Omit<NonNullable<NodeStatus['evidence']>, 'refused'>;
@@ -48,6 +49,8 @@ export class PeerMemory {
   readonly opts: MemoryOptions;
   readonly modules: MemoryModules;
   readonly #seen = new Map<string, SeenPeer>();
+  /** The latest clock of each peer's TPM, by name. */
+  readonly #clocks = new Map<string, TpmClock>();
   /** The highest mark that this node has shown: in this boot, or at most in those before it. */
   #shown: number;
   #behind: Behind | undefined;
@@ -102,8 +105,16 @@ export class PeerMemory {
   }
 
   /** Evidence of a peer was accepted. */
-  saw({ node, madeAt, notAfter }: Appraisal, skewMs: number): void {
+  saw({ node, madeAt, notAfter, tpm }: Appraisal, skewMs: number): void {
     this.#seen.set(node, { node, acceptedAt: this.modules.now(), madeAt, notAfter, skewMs });
+    if (tpm !== undefined) {
+      this.#clocks.set(node, laterClock(tpm, this.#clocks.get(node)));
+    }
+  }
+
+  /** The latest clocks of the TPMs of peers, as of now. */
+  clocks(): ReadonlyMap<string, TpmClock> {
+    return new Map(this.#clocks);
   }
 
   /** A session with these others failed: their evidence is asked for anew, and they are shown new evidence. */
@@ -117,6 +128,7 @@ export class PeerMemory {
     this.accepted.clear();
     this.own.clear();
     this.#seen.clear();
+    this.#clocks.clear();
     this.#behind = undefined;
   }
 

@@ -2,7 +2,7 @@
  * What one session sees of the memory of peers: which evidence may be taken once more, and whether the peers whose evidence
  * was accepted go on from where they were seen last. What was remembered when the session's nonce was made is kept.
  */
-import type { Appraisal } from '../../enclave/evidence/index.ts';
+import type { Appraisal, TpmClock } from '../../enclave/evidence/index.ts';
 import { isPresent } from '../../enclave/channel/index.ts';
 import { SymbolonError } from '../../wire/errors/index.ts';
 import { equalBytes, toHex } from '../../wire/ids.ts';
@@ -14,6 +14,7 @@ import { leftOf, type Accepted, type Moment } from './accepted.ts';
 import { judgeSkew, skewOf } from './clock.ts';
 import { judgeMark, tieOf } from './marks.ts';
 import type { PeerMemory } from './memory.ts';
+import { judgeTpmClock } from './tpmClock.ts';
 
 /** Judges evidence that was made in the session. */
 export type Judge = (given: readonly GivenEvidence[], options: JudgeOptions) => Promise<Judged>;
@@ -34,6 +35,7 @@ export class Standing {
   readonly #nonce: Moment;
   readonly #offers: ReadonlyMap<string, Accepted>;
   readonly #witnesses: Witnesses;
+  readonly #clocks: ReadonlyMap<string, TpmClock>;
 
   constructor(
     memory: PeerMemory,
@@ -49,6 +51,7 @@ export class Standing {
     this.#nonce = memory.moment();
     this.#offers = memory.accepted.offers(others, manifest, this.#nonce);
     this.#witnesses = memory.modules.marks.witnesses();
+    this.#clocks = memory.clocks();
   }
 
   /** Names of the evidence that is taken once more, for the challenge. */
@@ -187,6 +190,8 @@ export class Standing {
     }
     if (fresh !== undefined) {
       errors.push(judgeSkew(node, skewOf(madeAt, { from: this.#nonce.at, to: modules.now() })));
+      // Against what was seen before the nonce was made: evidence of two sessions may arrive in either order.
+      errors.push(judgeTpmClock(node, appraisal.tpm, this.#clocks.get(node)));
     }
     const witnessed = own === undefined ? 0 : (marks.witnessed.get(own.index) ?? 0);
     if (witnessed > this.#memory.shown) {

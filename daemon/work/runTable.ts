@@ -1,5 +1,4 @@
 /** The worker's side: the runs that live in it. Takes orders, gives answers, wipes what it was lent. */
-import type { Appraisal } from '../../enclave/evidence/index.ts';
 import { beginRun, type Random, type Run, type RunPlan } from '../../threshold/index.ts';
 import type { VerifiedManifest } from '../../manifest/index.ts';
 import { judgePeers } from '../sessions/peers.ts';
@@ -91,7 +90,7 @@ export class RunTable {
     }
     const judged = judgePeers(given, { ...options, manifest: this.#manifest });
     return judged.kind === 'accepted'
-      ? { kind: 'accepted', appraisals: new Map([...judged.appraisals].map(withoutClock)) }
+      ? { kind: 'accepted', appraisals: judged.appraisals }
       : {
           kind: 'refused',
           refusals: judged.refusals.map(({ peer, error }) => ({ peer, error: refusedOf(error) })),
@@ -106,11 +105,5 @@ export class RunTable {
     }
   }
 }
-
-/** The clock of a TPM is a `bigint`, and none crosses to another thread: secrets could hide in one. No session asks for it. */
-const withoutClock = ([node, appraisal]: readonly [string, Appraisal]): [string, Appraisal] => [
-  node,
-  { ...appraisal, tpm: undefined },
-];
 
 type AnswerBody = Answer extends infer A ? (A extends Answer ? Omit<A, 'call'> : never) : never;

@@ -16,7 +16,7 @@ export interface NamedEvent {
 /** The clock of a TPM (TPM 2.0 Part 2, TPMS_CLOCK_INFO): hints of a reset or of a restored state, no time of day. */
 export interface TpmClock {
   /** Milliseconds that the TPM was powered. */
-  readonly clock: bigint;
+  readonly clock: number;
   readonly resetCount: number;
   readonly restartCount: number;
   /** Whether no value of `clock` above this one was ever reported. */

@@ -89,6 +89,7 @@ export interface QuoteInput {
   /** Bytes after the structure. */
   readonly trailing?: Uint8Array;
   readonly safe?: number;
+  readonly clock?: bigint;
 }
 
 /** A TPMS_ATTEST. */
@@ -100,7 +101,7 @@ export function attestBytes(input: QuoteInput = {}): Uint8Array {
     .u16(input.type ?? attestQuote)
     .sized(nameOf(writeTpmPublic(attestationArea(input.scheme ?? 'ecdsa'))))
     .sized(input.extraData ?? new Uint8Array())
-    .u64(123_456n)
+    .u64(input.clock ?? 123_456n)
     .u32(7)
     .u32(3)
     .u8(input.safe ?? 1)

@@ -212,6 +212,12 @@ export const daemonErrors = {
     todo: 'Find the second machine or process that runs with a copy of the files of the named node, and stop it.',
     facts: facts<{ peer: string; mark: number; witnessed: number; boots: number; witnessedBoots: number }>(),
   },
+  'gate/tpm-set-back': {
+    http: 403,
+    what: 'The TPM of a participant counts less than it did before: a state of its machine was put back, or its TPM was cleared.',
+    todo: 'Find out whether the machine of the named node was restored from a snapshot; a TPM that was cleared is enrolled anew.',
+    facts: facts<{ peer: string; field: string; seen: number; got: number }>(),
+  },
   'gate/behind-itself': {
     http: 403,
     what: 'A participant has seen more of this node than this node knows of itself: its state was put back, or there is a second one.',

@@ -42,7 +42,7 @@ describe('good evidence', () => {
       assert.deepEqual(statement.userData, boundFields.userData);
       assert.equal(statement.madeAt, boundFields.madeAt);
       assert.equal(statement.notAfter, Number.MAX_SAFE_INTEGER);
-      assert.deepEqual(statement.tpm, { clock: 123_456n, resetCount: 7, restartCount: 3, safe: true });
+      assert.deepEqual(statement.tpm, { clock: 123_456, resetCount: 7, restartCount: 3, safe: true });
       assert.equal(statement.events, undefined);
     });
   }
@@ -68,6 +68,7 @@ describe('the quote: one rule broken at a time', () => {
     ],
     ['a byte after the structure', { trailing: Uint8Array.of(0) }, 'evidence/malformed', { part: 'quote' }],
     ['a clock that is neither safe nor not', { safe: 2 }, 'evidence/malformed', { part: 'quote' }],
+    ['a clock that no TPM counted', { clock: 2n ** 53n }, 'evidence/malformed', { part: 'quote' }],
     [
       'T02: extraData over something else',
       { extraData: bytes(32, 9) },

@@ -8,6 +8,7 @@ import { pcrDigestOf } from '../../tpm/pcrs.ts';
 import { verifySignature, type TpmSignature } from '../../tpm/signature.ts';
 import { SymbolonError } from '../../../wire/errors/index.ts';
 import { equalBytes, toHex } from '../../../wire/ids.ts';
+import type { TpmClock } from '../statement.ts';
 import { readPart } from './attestationKey.ts';
 import { bankBytes, maxTpmPcr, tpmBanks, type TpmBank } from './document.ts';
 
@@ -24,8 +25,9 @@ export interface QuoteQuestion {
 }
 
 /** A quote whose signature is verified and whose digest is that of the registers shown. */
-export interface VerifiedQuote extends Pick<Attested, 'extraData' | 'clock' | 'firmwareVersion'> {
+export interface VerifiedQuote extends Pick<Attested, 'extraData' | 'firmwareVersion'> {
   readonly bank: TpmBank;
+  readonly clock: TpmClock;
 }
 
 const isBank = (bank: string): bank is TpmBank => (tpmBanks as readonly string[]).includes(bank);
@@ -52,9 +54,17 @@ export function checkQuote({ quote, signature, key, machine, pcrs }: QuoteQuesti
   return {
     bank,
     extraData: attested.extraData,
-    clock: attested.clock,
+    clock: clockOf(attested),
     firmwareVersion: attested.firmwareVersion,
   };
+}
+
+/** Part 2 section 10.11.1: milliseconds in 64 bits. What no TPM can have counted is refused, so that a number holds the rest. */
+function clockOf({ clock: { clock, ...counters } }: Attested): TpmClock {
+  if (clock > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new SymbolonError('evidence/malformed', { part: 'quote', reason: 'a clock of 280,000 years' });
+  }
+  return { clock: Number(clock), ...counters };
 }
 
 /** Part 2 section 10.12.4: the selection of a quote; here exactly one bank, of a hash that is not broken. */
