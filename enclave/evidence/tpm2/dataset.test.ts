@@ -69,11 +69,7 @@ test('every genuine quote verifies with its key, registers and nonce, and tells 
     const [report, duration] = timed(() => verifyQuote(files(one)));
     durations.push(duration);
     const { clock, resetCount, restartCount, safe, extraData } = one.attest;
-    assert.deepEqual(
-      report.tpm,
-      { clock, resetCount, restartCount, safe: safe === 1 },
-      one.name,
-    );
+    assert.deepEqual(report.tpm, { clock, resetCount, restartCount, safe: safe === 1 }, one.name);
     assert.equal(toHex(report.extraData), extraData);
     assert.deepEqual([report.bank, report.scheme, report.hash], ['sha256', 'rsassa', 'sha256']);
     assert.equal(report.machine, undefined, 'only PEM is published');
