@@ -105,7 +105,9 @@ function prepare(
   };
   const { document, root } = makeDocument({ kind, fields });
   const image =
-    kind === 'nitro' ? [...shownPcrs].slice(0, 3) : [...shownTpmPcrs].filter(([i]) => i === 4 || i === 7);
+    kind === 'nitro'
+      ? [...shownPcrs].slice(0, 3)
+      : [...shownTpmPcrs].filter(([i]) => [2, 4, 7, 9].includes(i));
   const machine = kind === 'nitro' ? [...shownPcrs].slice(3) : [];
   const day = 86_400_000;
   const window = { notBefore: madeAt - day, notAfter: madeAt + day };

@@ -145,6 +145,14 @@ for (const [words, code] of [
   [['pair', 'node-1'], 2],
   [['pair', 'node-1', 'node-2', 'node-3', '--dir', '/nowhere/at/all'], 3],
   [['pair', '--help'], 0],
+  [['pair', '-h'], 0],
+  [['-h'], 0],
+  [['key', '--help'], 0],
+  [['key'], 2],
+  [['key', 'no-such-word'], 2],
+  [['manifest', '-h'], 0],
+  [['manifest', 'show', '/nowhere/m.cbor'], 2],
+  [['manifest', 'show', '--dir', '/nowhere/at/all'], 3],
 ] as const) {
   test(`symbolon ${words.join(' ')} ends with ${code}`, async () => {
     const io = listener();
@@ -158,6 +166,10 @@ for (const [words, hint] of [
     /--purpose must have 1 to 64 characters/,
   ],
   [['key', 'create', '--scheme', 'p256', '--purpose', 'dev/evm', '--label', 'a\nb'], /--label must have/],
+  [['key', 'create', '--scheme', 'bogus', '--purpose', 'dev/evm'], /--scheme must be/],
+  [['key', 'create', '--scheme', 'p256', '--purpose', 'dev/evm', '--nodes', 'a'], /--nodes must name two/],
+  [['key', 'create', '--scheme', 'p256', '--purpose', 'dev/evm', '--threshold', '1'], /--threshold must be/],
+  [['manifest', 'verify', '/nowhere/m.cbor'], /give --anchor, or --dir/],
   [['address', 'id', '--hrp', 'BAD'], /--hrp must be 1 to 32 lower case letters/],
   [['sign', 'id', '--message', 'not-there.bin'], /it is not there; .*--message-hex/],
 ] as const) {
@@ -167,6 +179,21 @@ for (const [words, hint] of [
     assert.match(io.errors.join('\n'), hint);
   });
 }
+
+test('given a group of commands and --help, then its commands are listed and no others', async () => {
+  for (const group of ['key', 'evidence', 'tpm', 'manifest']) {
+    const io = listener();
+    assert.equal(await main([group, '--help'], io), 0);
+    const said = io.lines.join('\n');
+    for (const { words } of commands) {
+      assert.equal(
+        said.includes(`  ${words.join(' ')} `),
+        words[0] === group,
+        `${group}: ${words.join(' ')}`,
+      );
+    }
+  }
+});
 
 test('given --json, then an error is one JSON object on stdout', async () => {
   const io = listener();

@@ -11,6 +11,8 @@ export interface OptionSpec {
   readonly value?: string;
   readonly help: string;
   readonly multiple?: boolean;
+  /** One letter that stands for it. */
+  readonly short?: string;
 }
 /** An operand: a word without dashes. */
 export interface OperandSpec {
@@ -43,7 +45,7 @@ export const commonOptions: Readonly<Record<string, OptionSpec>> = {
     help: 'the cluster folder (default: $SYMBOLON_DIR, or .symbolon in the current folder)',
   },
   json: { type: 'boolean', help: 'one JSON object on stdout instead of text' },
-  help: { type: 'boolean', help: 'this text' },
+  help: { type: 'boolean', short: 'h', help: 'this text' },
 };
 
 /** The parsed words of one call. Asking for a value that the command does not declare is a mistake of the program. */
@@ -124,9 +126,9 @@ export class Arguments {
  */
 export function parse(command: Command, words: readonly string[]): Arguments {
   const options = Object.fromEntries(
-    Object.entries({ ...command.options, ...commonOptions }).map(([name, { type, multiple }]) => [
+    Object.entries({ ...command.options, ...commonOptions }).map(([name, { type, multiple, short }]) => [
       name,
-      { type, ...(multiple === true ? { multiple } : {}) },
+      { type, ...(multiple === true ? { multiple } : {}), ...(short === undefined ? {} : { short }) },
     ]),
   );
   let parsed;

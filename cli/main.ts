@@ -51,15 +51,19 @@ export const commands: readonly Command[] = [
   doctor,
 ];
 
-const general = (): string => {
-  const width = Math.max(...commands.map(({ words }) => words.join(' ').length));
-  return [
+const listOf = (some: readonly Command[]): string[] => {
+  const width = Math.max(...some.map(({ words }) => words.join(' ').length));
+  return some.map(({ words, summary }) => `  ${words.join(' ').padEnd(width)}  ${summary}`);
+};
+
+const general = (): string =>
+  [
     'symbolon: a threshold signer appliance',
     '',
     'Usage: symbolon COMMAND [options]',
     '',
     'Commands:',
-    ...commands.map(({ words, summary }) => `  ${words.join(' ').padEnd(width)}  ${summary}`),
+    ...listOf(commands),
     '',
     'Every command has --help, --json and --dir FOLDER.',
     '',
@@ -70,7 +74,20 @@ const general = (): string => {
     '  3  what the command needs does not run, or can not be reached',
     '',
   ].join('\n');
-};
+
+/** The commands that begin with one word. */
+const groupHelp = (first: string, group: readonly Command[]): string =>
+  [
+    `Usage: symbolon ${first} COMMAND [options]`,
+    '',
+    'Commands:',
+    ...listOf(group),
+    '',
+    'Each of them has --help.',
+    '',
+  ].join('\n');
+
+const isHelp = (word: string): boolean => word === '--help' || word === '-h';
 
 /**
  * Runs one command line.
@@ -88,7 +105,7 @@ export async function main(words: readonly string[], io: Io = processIo()): Prom
 
 async function dispatch(words: readonly string[], io: Io): Promise<ExitCode> {
   const [first] = words;
-  if (first === undefined || first === '--help' || first === 'help') {
+  if (first === undefined || first === 'help' || isHelp(first)) {
     io.out(general());
     return first === undefined ? exitCodes.usage : exitCodes.ok;
   }
@@ -99,6 +116,10 @@ async function dispatch(words: readonly string[], io: Io): Promise<ExitCode> {
   const command = commands.find((one) => one.words.every((word, i) => words[i] === word));
   if (command === undefined) {
     const group = commands.filter((one) => one.words[0] === first && one.words.length > 1);
+    if (group.length > 0 && words.slice(1).some(isHelp)) {
+      io.out(groupHelp(first, group));
+      return exitCodes.ok;
+    }
     throw usage(
       group.length === 0
         ? 'there is no such command; symbolon --help lists them'

@@ -54,13 +54,15 @@ export class KeyMaker {
     return new LazyKey({ ...stored, nodes: this.#shared(stored.nodes) }, next, this);
   }
 
-  /** @throws SymbolonError `coordinator/key-disagrees`, and of `decodeKeyPublic`. */
-  decoded(key: StoredKey): KeyPublic {
-    const name = `${key.id} ${key.generation}`;
-    const known = this.#decoded.get(name);
-    const decoded = known ?? checkPublic(key, this.#manifest().cluster);
-    this.#decoded.delete(name);
-    this.#decoded.set(name, decoded);
+  /**
+   * What was decoded is kept under all that is said of a generation: two that say different things of it share nothing.
+   * @throws SymbolonError `coordinator/key-disagrees`, and of `decodeKeyPublic`.
+   */
+  decoded(key: StoredKey, said = saidOf(key)): KeyPublic {
+    const known = this.#decoded.get(said);
+    const decoded = known ?? checkPublic(key, this.#manifest());
+    this.#decoded.delete(said);
+    this.#decoded.set(said, decoded);
     for (const oldest of this.#decoded.keys()) {
       if (this.#decoded.size <= maxDecoded) {
         break;
@@ -118,7 +120,7 @@ class LazyKey implements Key {
     return this.#said;
   }
   get decoded(): KeyPublic {
-    return this.#maker.decoded(this);
+    return this.#maker.decoded(this, this.said);
   }
   get names(): ReadonlyMap<number, string> {
     return this.#maker.names(this);
@@ -157,19 +159,32 @@ export const storedOf = (info: KeyInfo): StoredKey => ({
   state: 'pending',
 });
 
+/** Whether names are sorted, and each there once: a list of holders counts no node twice. */
+export const areDistinct = (names: readonly string[]): boolean =>
+  names.every((name, i) => i === 0 || (names[i - 1] ?? '') < name);
+
+/** What of the manifest says whose a share is. */
+export type KeyPlace = Pick<Manifest, 'cluster' | 'nodes'>;
+
 /**
- * Checks that the public data of a key is what its id names: the id is recomputed from the group key.
+ * Checks that the public data of a key is what its id names: the id is recomputed from the group key. Its holders are
+ * sorted and distinct, its threshold above half of them as for every key that is made, and each that the manifest names
+ * is one of the participants. A holder that the manifest does not name any more can't be checked, and says nothing either.
  * @throws SymbolonError `coordinator/key-disagrees`, and of `decodeKeyPublic`.
  */
-export function checkPublic(key: StoredKey, cluster: Uint8Array, node = ''): KeyPublic {
+export function checkPublic(key: StoredKey, { cluster, nodes }: KeyPlace, node = ''): KeyPublic {
   const decoded = decodeKeyPublic(key.public);
   const id = keyIdOf(cluster, key.scheme, key.purpose, decoded.groupPublicKey);
+  const named = nodes.filter(({ name }) => key.nodes.includes(name));
   const fits =
     id === key.id &&
     decoded.scheme === key.scheme &&
     decoded.threshold === key.threshold &&
     decoded.generation === key.generation &&
-    decoded.participants.length === key.nodes.length;
+    decoded.participants.length === key.nodes.length &&
+    areDistinct(key.nodes) &&
+    key.threshold * 2 > key.nodes.length &&
+    named.every(({ index }) => decoded.participants.includes(index));
   if (!fits) {
     throw new SymbolonError('coordinator/key-disagrees', { key: key.id, node });
   }
@@ -205,7 +220,7 @@ export async function agreedKey(
   asked: Pick<StoredKey, 'scheme' | 'threshold' | 'nodes' | 'purpose' | 'label'>,
   modules: {
     readonly ask: (node: string, key: string) => Promise<KeyInfo | undefined>;
-    readonly cluster: Uint8Array;
+    readonly manifest: KeyPlace;
   },
 ): Promise<StoredKey> {
   const { nodes: holders, scheme, threshold, purpose, label } = asked;
@@ -226,7 +241,7 @@ export async function agreedKey(
   if (first === undefined) {
     throw new SymbolonError('coordinator/unknown-key', { key });
   }
-  checkPublic(first, modules.cluster);
+  checkPublic(first, modules.manifest);
   return first;
 }
 

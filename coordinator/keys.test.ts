@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import { sampleCluster, sampleKey } from '../daemon/testing/sampleKey.ts';
 import { sampleManifest } from '../daemon/testing/sampleManifest.ts';
 import { encodeKeyPublic } from '../threshold/index.ts';
-import { isSymbolonError } from '../wire/errors/index.ts';
+import { isSymbolonError, SymbolonError } from '../wire/errors/index.ts';
 import type { KeyInfo, NodeStatus } from '../wire/messages/node.ts';
-import { agreedKey, generationsOf, saidOf, storedOf } from './keyFacts.ts';
+import { agreedKey, generationsOf, KeyMaker, saidOf, storedOf } from './keyFacts.ts';
 import { KeyDirectory, type KeyDirectoryModules } from './keys.ts';
 import type { NodeView } from './nodes/nodeSet.ts';
 import { memoryStore } from './testing/memoryStore.ts';
@@ -134,7 +134,7 @@ test('given a node that lies about a new key, then the ceremony names it, whoeve
   const agree = (liar: string, lie: Partial<KeyInfo>): ReturnType<typeof agreedKey> =>
     agreedKey(made.id, asked, {
       ask: (name) => Promise.resolve(info(name === liar ? lie : {})),
-      cluster: sampleCluster,
+      manifest,
     });
   assert.deepEqual((await agree('', {})).nodes, names);
   for (const lie of [{ nodes: ['node-1', 'node-4', 'node-5'] }, { label: 'x' }, { purpose: 'other' }]) {
@@ -232,4 +232,148 @@ test('T28: given nodes that tell of a generation that nobody asked for here, the
   assert.equal(await generation(...liars, ready('node-1', info()), ready('node-2', info())), 1);
   // With one holder on their side two are left that sign as before.
   assert.equal(await generation(...liars, ready('node-1', lie)), 1);
+});
+
+/** What one liar would like the key to be. */
+const forgedInfo = (change: Partial<KeyInfo>): Partial<KeyInfo> => ({
+  generation: 2 ** 32,
+  public: encodeKeyPublic({ ...share.public, generation: 2 ** 32, chainCode: new Uint8Array(32).fill(9) }),
+  ...change,
+});
+
+test('T28: given one node that names itself as several holders, then its word is one word: nothing is stored, nothing replaced', async () => {
+  for (const nodes of [
+    ['node-1', 'node-1'],
+    ['node-1', 'node-1', 'node-2'],
+  ]) {
+    const lie = info(forgedInfo({ nodes }));
+    const store = memoryStore();
+    const refused: string[] = [];
+    const keys = await told([[view('node-1', lie), lie]], { store, refused: (key) => refused.push(key) });
+    // It is not even decoded: one liar's inventions cost nothing.
+    assert.deepEqual([keys.size, await store.keys(), refused], [0, [], []]);
+  }
+  // Nor beside a known key, whose other holders do not have its generation at the moment.
+  const store = memoryStore();
+  await store.addKeys([{ ...storedOf(info()), state: 'active' }]);
+  const ready = (name: string, one: KeyInfo): Said => [
+    { ...view(name, one), status: { phase: 'ready' } as NodeStatus },
+    one,
+  ];
+  const lie = info(forgedInfo({ nodes: ['node-1', 'node-1'] }));
+  const gone = info({ state: 'pending' });
+  const keys = await told([ready('node-2', gone), ready('node-3', gone), ready('node-1', lie)], { store });
+  assert.equal(keys.get(made.id).generation, info().generation);
+});
+
+test('T28: given nodes that agree on holders that can be none, then that is refused by name', async () => {
+  const [one = new Uint8Array()] = share.public.verifyingShares.values();
+  const among = (indices: readonly number[]): Uint8Array =>
+    encodeKeyPublic({
+      ...share.public,
+      participants: [...indices],
+      verifyingShares: new Map(indices.map((index) => [index, one])),
+    });
+  const four = { nodes: [...names, 'node-4'], public: among([1, 2, 3, 4]) };
+  const lies: readonly (readonly [what: string, lie: Partial<KeyInfo>])[] = [
+    ['a holder twice', { nodes: ['node-1', 'node-2', 'node-2'] }],
+    ['holders that are not sorted', { nodes: ['node-2', 'node-1', 'node-3'] }],
+    ['a threshold of half of the holders', four],
+    ['a holder whose index is no participant', { public: among([1, 2, 4]) }],
+  ];
+  for (const [what, lie] of lies) {
+    const refused: string[] = [];
+    const said = names.map((name): Said => [view(name, info(lie)), info(lie)]);
+    const keys = await told(said, { refused: (_key, { code }) => refused.push(code) });
+    assert.equal(keys.size, 0, what);
+    assert.equal(refused[0], 'coordinator/key-disagrees', what);
+  }
+  // A holder that the manifest names no more is no reason to refuse the key.
+  const left = { nodes: ['node-1', 'node-2', 'node-9'], public: among([1, 2, 3]) };
+  assert.equal((await adopted(['node-1', info(left)], ['node-2', info(left)])).size, 1);
+});
+
+test('given a key that nodes told of before its ceremony ended, then what the ceremony says is what is kept', async () => {
+  const store = memoryStore();
+  const early = info({ public: encodeKeyPublic({ ...share.public, chainCode: new Uint8Array(32).fill(9) }) });
+  const keys = await told(
+    ['node-1', 'node-2'].map((name): Said => [view(name, early), early]),
+    { store },
+  );
+  assert.deepEqual(keys.get(made.id).public, early.public);
+  await keys.addPending(storedOf(info()), Uint8Array.of(1), { id: '', outcome: '', at: 0 });
+  assert.deepEqual(
+    (await store.keys()).map(({ public: raw, state }) => [raw, state]),
+    [[info().public, 'pending']],
+  );
+  assert.deepEqual(keys.get(made.id).public, info().public);
+  assert.deepEqual(keys.get(made.id).decoded.chainCode, share.public.chainCode);
+});
+
+test('T41: given a forged generation that was decoded first, then the honest one is decoded from its own bytes', () => {
+  const maker = new KeyMaker(() => manifest);
+  const forged = new Uint8Array(32).fill(9);
+  const lie = { ...storedOf(nextInfo({ public: nextPublic(forged) })), state: 'active' } as const;
+  const honest = { ...storedOf(nextInfo()), state: 'active' } as const;
+  assert.deepEqual(maker.decoded(lie).chainCode, forged);
+  assert.deepEqual(maker.decoded(honest).chainCode, share.public.chainCode);
+  assert.deepEqual(maker.make(honest).decoded.chainCode, share.public.chainCode);
+  // What was refused is refused again: no answer to other bytes stands in for the check.
+  const other = { ...honest, public: share.public.chainCode };
+  assert.throws(() => maker.decoded(other));
+});
+
+test('given a store that fails once, then the keys that nodes told of are taken in at the next call', async () => {
+  const store = memoryStore();
+  let fails = true;
+  const keys = await told([], {
+    store: {
+      ...store,
+      addKeys: (some) => {
+        if (fails) {
+          fails = false;
+          return Promise.reject(new SymbolonError('coordinator/store-broken', { reason: 'add keys' }));
+        }
+        return store.addKeys(some);
+      },
+    },
+    nodes: { view: (name) => view(name, info()), holds: () => true },
+  });
+  await assert.rejects(keys.heard({ node: 'node-1', ids: [made.id], infos: [info()], silence: false }));
+  assert.equal(keys.size, 0);
+  await keys.adopt();
+  assert.deepEqual([keys.size, (await store.keys()).length], [1, 1]);
+});
+
+test('given a generation that waits until the known one is over, when the last holder says that it has it no more, then it is taken in', async () => {
+  const store = memoryStore();
+  await store.addKeys([{ ...storedOf(info()), state: 'active' }]);
+  const [one = new Uint8Array()] = share.public.verifyingShares.values();
+  const next = nextInfo({
+    nodes: ['node-4', 'node-5', 'node-6'],
+    public: encodeKeyPublic({
+      ...share.public,
+      generation: share.public.generation + 1,
+      participants: [4, 5, 6],
+      verifyingShares: new Map([4, 5, 6].map((index) => [index, one])),
+    }),
+  });
+  const status = { phase: 'ready' } as NodeStatus;
+  const views = new Map<string, NodeView>();
+  const say = (name: string, key: KeyInfo): void => {
+    views.set(name, { ...view(name, key), status });
+  };
+  say('node-4', next);
+  say('node-5', next);
+  say('node-1', info());
+  const nodes = { view: (name: string) => views.get(name), holds: () => true };
+  const keys = await told([], { store, nodes });
+  await keys.heard({ node: 'node-5', ids: [made.id], infos: [next], silence: false });
+  assert.equal(keys.get(made.id).generation, 1);
+  for (const name of ['node-1', 'node-2']) {
+    const gone = view(name, info());
+    views.set(name, { ...gone, status, keys: { ...gone.keys, get: () => undefined } });
+    await keys.heard({ node: name, ids: [made.id], infos: [], silence: false });
+  }
+  assert.equal(keys.get(made.id).generation, 2);
 });

@@ -24,6 +24,12 @@ export interface KeyDirectoryModules {
 /** A generation that is on its way to its holders. */
 export type Renewing = Pick<StoredRenewal, 'generation' | 'threshold' | 'nodes'>;
 
+/** What enough nodes agree on, with the hash of it. */
+interface Offered {
+  readonly info: KeyInfo;
+  readonly said: string;
+}
+
 /** Descriptions on which enough nodes agree, and which wait to be taken in; the oldest goes first. */
 const maxOffered = 16_384;
 /** Stored keys that are checked without a pause: about two milliseconds. */
@@ -44,8 +50,10 @@ export class KeyDirectory {
   /** Keys that are pending, or being renewed: each stands for itself. */
   readonly #changing = new Set<string>();
   /** What enough nodes agree on and is not known here, by key. */
-  readonly #offered = new Map<string, KeyInfo>();
+  readonly #offered = new Map<string, Offered>();
   readonly #turn = new Turn();
+  /** The next taking in, while it waits for its turn. */
+  #adopting: Promise<void> | undefined;
   #stopped = false;
 
   constructor(modules: KeyDirectoryModules) {
@@ -80,7 +88,7 @@ export class KeyDirectory {
           return;
         }
         try {
-          checkPublic(this.get(id), this.#modules.manifest().cluster);
+          checkPublic(this.get(id), this.#modules.manifest());
         } catch (error) {
           if (!isSymbolonError(error)) {
             throw error;
@@ -132,9 +140,12 @@ export class KeyDirectory {
   }
 
   /** Stores a new key as pending, with the confirmations that will activate it and the end of the job that made it. */
-  async addPending(stored: StoredKey, confirmations: Uint8Array, made: FinishedJob): Promise<void> {
-    await this.#modules.store.addPendingKey(stored, confirmations, made);
-    this.#set(this.#maker.make({ ...stored, state: 'pending' }));
+  addPending(stored: StoredKey, confirmations: Uint8Array, made: FinishedJob): Promise<void> {
+    // Never between the check and the write of what nodes tell of the same key.
+    return this.#turn.run(async () => {
+      await this.#modules.store.addPendingKey(stored, confirmations, made);
+      this.#set(this.#maker.make({ ...stored, state: 'pending' }));
+    });
   }
 
   /** Marks a key as active, durably. */
@@ -176,10 +187,12 @@ export class KeyDirectory {
     for (const id of ids) {
       this.#place(id);
     }
-    const offered = infos.filter((info) => this.#isNew(info) && this.#isAgreed(info));
-    for (const info of offered) {
-      this.#offered.delete(info.id);
-      this.#offered.set(info.id, info);
+    for (const info of infos) {
+      const offered = { info, said: saidOf(info) };
+      if (this.#isNew(info) && this.#isAgreed(offered)) {
+        this.#offered.delete(info.id);
+        this.#offered.set(info.id, offered);
+      }
     }
     for (const oldest of this.#offered.keys()) {
       if (this.#offered.size <= maxOffered) {
@@ -187,7 +200,8 @@ export class KeyDirectory {
       }
       this.#offered.delete(oldest);
     }
-    if (offered.length > 0) {
+    // A node that says that it has a generation no more may be the one that another generation waits for.
+    if (this.#offered.size > 0) {
       await this.adopt();
     }
   }
@@ -198,23 +212,32 @@ export class KeyDirectory {
    * call: to be called when a node came up too.
    */
   adopt(): Promise<void> {
-    return this.#turn.run(() => this.#adopt());
+    // One that has not begun sees all that is there by then: nothing is gone through twice for two pages.
+    this.#adopting ??= this.#turn.run(() => {
+      this.#adopting = undefined;
+      return this.#adopt();
+    });
+    return this.#adopting;
   }
 
   async #adopt(): Promise<void> {
-    const strangers: StoredKey[] = [];
-    for (const info of [...this.#offered.values()]) {
-      if (!this.#isNew(info) || !this.#isAgreed(info)) {
-        this.#offered.delete(info.id);
+    const strangers: { readonly stored: StoredKey; readonly offered: Offered }[] = [];
+    for (const offered of [...this.#offered.values()]) {
+      const { info } = offered;
+      if (!this.#isNew(info) || !this.#isAgreed(offered)) {
+        this.#drop(offered);
         continue;
       }
       const stored: StoredKey = { ...storedOf(info), state: 'active' };
       const known = this.#keys.get(info.id);
       try {
         if (known === undefined) {
-          this.#maker.decoded(stored);
-          strangers.push(stored);
-        } else if (!(await this.#take(stored, known))) {
+          this.#maker.decoded(stored, offered.said);
+          // It is offered until it is written: a store that fails once is tried again.
+          strangers.push({ stored, offered });
+          continue;
+        }
+        if (!(await this.#take(stored, known))) {
           continue;
         }
       } catch (error) {
@@ -224,14 +247,22 @@ export class KeyDirectory {
         }
         this.#modules.refused?.(info.id, error);
       }
-      this.#offered.delete(info.id);
+      this.#drop(offered);
     }
     for (let at = 0; at < strangers.length; at += addAtOnce) {
       const some = strangers.slice(at, at + addAtOnce);
-      await this.#modules.store.addKeys(some);
-      for (const stored of some) {
+      await this.#modules.store.addKeys(some.map(({ stored }) => stored));
+      for (const { stored, offered } of some) {
         this.#set(this.#maker.make(stored));
+        this.#drop(offered);
       }
+    }
+  }
+
+  /** Takes out what is done with, unless something else was offered for its key meanwhile. */
+  #drop(offered: Offered): void {
+    if (this.#offered.get(offered.info.id) === offered) {
+      this.#offered.delete(offered.info.id);
     }
   }
 
@@ -241,10 +272,12 @@ export class KeyDirectory {
     return state === 'active' && (key === undefined || generation > (key.next ?? key).generation);
   }
 
-  /** Whether so many holders say the same of a key that one of them is honest. Others' words count for nothing. */
-  #isAgreed(info: KeyInfo): boolean {
-    const said = saidOf(info);
-    const alike = info.nodes.filter((name) => {
+  /**
+   * Whether so many holders say the same of a key that one of them is honest. Each counts once, however often the list
+   * names it, and others' words count for nothing.
+   */
+  #isAgreed({ info, said }: Offered): boolean {
+    const alike = [...new Set(info.nodes)].filter((name) => {
       const view = this.#modules.nodes.view(name);
       const held = view?.keys.get(info.id);
       return view?.state !== 'refused' && held?.state === 'active' && held.said === said;
@@ -254,11 +287,16 @@ export class KeyDirectory {
 
   /** Takes in a generation of a known key; returns whether nothing is left to do about it. */
   async #take(stored: StoredKey, known: Key): Promise<boolean> {
+    const renewing = this.#renewing.get(stored.id);
+    const isWanted = renewing?.generation === stored.generation;
+    // Before anything is decoded: what waits is looked at again and again.
+    if (!isWanted && !this.#isOver(known)) {
+      return false;
+    }
     checkSameKey(known, stored);
     this.#maker.decoded(stored);
     const next = this.#maker.make({ ...stored, createdAt: known.createdAt });
-    const renewing = this.#renewing.get(stored.id);
-    if (renewing?.generation === stored.generation) {
+    if (isWanted) {
       const asked = renewing.threshold === stored.threshold && sameNames(renewing.nodes, stored.nodes);
       if (!asked) {
         throw new SymbolonError('coordinator/key-disagrees', { key: stored.id, node: '' });
@@ -266,9 +304,6 @@ export class KeyDirectory {
       // Nodes that have it sign with it from now on; it is the key's when it has reached all.
       this.#set(this.#maker.make(known, next));
       return true;
-    }
-    if (!this.#isOver(known)) {
-      return false;
     }
     await this.#replace(next);
     return true;

@@ -208,7 +208,7 @@ export class Work {
       const { key, generation } = storedByAll(ceremony.broadcasts);
       const stored = await agreedKey(key, request, {
         ask: (name, id) => nodes.ask(name, id),
-        cluster: manifest().manifest.cluster,
+        manifest: manifest().manifest,
       });
       const { times: rounds, envelopes: confirmations } = ceremony;
       const result: Made = { key, rounds, ms: ms() };

@@ -20,7 +20,7 @@ const common = {
   store: record({ folder: path }),
   manifest: record({
     file: path,
-    /** 32 bytes in lower-case hexadecimal: who may sign the first manifest, see governance/SPEC.md. */
+    /** 32 bytes in lower-case hexadecimal: who may sign the first manifest, see manifest/SPEC.md. */
     anchor: text(64, /^[0-9a-f]{64}$/),
   }),
 };

@@ -23,6 +23,8 @@ interface Scene {
   manifest: VerifiedManifest;
   pairing: FoundPairing;
   now: number;
+  /** Of the monotonic clock. */
+  tick: number;
 }
 
 const appraisal = (node: string): Appraisal => ({
@@ -56,6 +58,7 @@ function scene(
     lastRound: 2,
     transcript: new Uint8Array(32).fill(8),
     deadline: sampleNow + 30_000,
+    endTick: 30_000,
     ended: false,
     manifest: manifest.hash,
     verified: { request, hash: new Uint8Array(32), client },
@@ -73,9 +76,18 @@ function scene(
       guard: { burn },
       pairing: () => made.pairing,
       now: () => made.now,
+      ticks: () => made.tick,
     },
   );
-  const made: Scene = { gate, phase, session, manifest, pairing: { kind: 'absent' }, now: sampleNow };
+  const made: Scene = {
+    gate,
+    phase,
+    session,
+    manifest,
+    pairing: { kind: 'absent' },
+    now: sampleNow,
+    tick: 0,
+  };
   return made;
 }
 const payload = (): Uint8Array => Uint8Array.of(1, 2, 3);
@@ -108,6 +120,15 @@ test('T32: given a node that froze, when a round wants to leave, then it does no
 test('T35: given a session over its deadline, when a round wants to leave, then it does not', () => {
   const made = scene();
   made.now = made.session.deadline;
+  stopped(made, 'session/expired');
+});
+
+test('T37: given a parent that holds the clock back, when the session is over by the monotonic one, then no round leaves', () => {
+  const made = scene();
+  made.now = sampleNow - 60_000;
+  made.tick = made.session.endTick - 1;
+  assert.equal(made.gate.release(made.session, [{ payload: payload() }]).length, 1);
+  made.tick = made.session.endTick;
   stopped(made, 'session/expired');
 });
 

@@ -34,6 +34,8 @@ export interface GateSession {
   readonly transcript: Uint8Array;
   /** Unix milliseconds. */
   readonly deadline: number;
+  /** The same moment by the monotonic clock, in milliseconds: the parent of a node can hold the other one back (T37). */
+  readonly endTick: number;
   /** Whether the session ended, well or badly. */
   readonly ended: boolean;
   /** Hash of the manifest that the session was opened under. */
@@ -58,6 +60,8 @@ export interface GateModules {
   readonly pairing: (peer: string) => FoundPairing;
   /** Unix milliseconds. */
   readonly now: () => number;
+  /** Milliseconds of the monotonic clock. */
+  readonly ticks: () => number;
 }
 
 /** The gate of one boot of a node. */
@@ -162,7 +166,7 @@ export class Gate {
   }
 
   #check(session: GateSession): void {
-    const { phase, manifest, now } = this.#modules;
+    const { phase, manifest, now, ticks } = this.#modules;
     const at = now();
     if (phase.phase !== 'ready') {
       throw new SymbolonError('node/wrong-phase', { phase: phase.phase, wanted: ['ready'] });
@@ -170,7 +174,8 @@ export class Gate {
     if (session.ended) {
       throw new SymbolonError('session/wrong-state', { state: 'ended', wanted: 'running' });
     }
-    if (at >= session.deadline) {
+    // T37: by both clocks, whichever says more.
+    if (at >= session.deadline || ticks() >= session.endTick) {
       throw new SymbolonError('session/expired', { session: toHex(session.id) });
     }
     const current = manifest();

@@ -140,7 +140,10 @@ test('T36: given a new manifest in the middle of a session, when its next round 
   const next = signSample({ ...cluster.manifest, version: 2 });
   await call(cluster, 'node-1', 'putManifest', next);
   const body = roundBody(session, 2, forNode('node-1', outputs.get(1) ?? []));
-  await assert.rejects(call(cluster, 'node-1', 'round', body), refusal('gate/not-current'));
+  await assert.rejects(
+    call(cluster, 'node-1', 'round', body),
+    refusal('session/failed', { code: 'gate/not-current' }),
+  );
   await assert.rejects(
     call(cluster, 'node-1', 'putManifest', cluster.signed),
     refusal('manifest/version-not-higher'),

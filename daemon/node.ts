@@ -115,6 +115,7 @@ export class SignerNode {
         guard: { burn: (use) => this.#require(this.#guard).burn(use) },
         pairing: (peer): FoundPairing => this.pairings().find(peer),
         now: modules.now,
+        ticks: () => performance.now(),
       },
     );
   }
@@ -318,6 +319,7 @@ export class SignerNode {
       { node: this.name, platform: this.attester.platform, boot: this.gate.boot },
       {
         marks: this.#guard.marks,
+        manifest: () => this.manifest(),
         now,
         ticks: () => performance.now(),
         behind: (found) => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import type { ManifestRule } from '../wire/errors/manifest.ts';
-import type { Manifest } from '../wire/messages/manifest.ts';
+import type { Manifest, ManifestNode } from '../wire/messages/manifest.ts';
 import { refusal } from '../daemon/testing/refusal.ts';
 import { sampleManifest } from '../daemon/testing/sampleManifest.ts';
 import { checkManifestRules } from './rules.ts';
@@ -181,6 +182,122 @@ test('T01: given an image of a real enclave without PCR 1, or of a TPM without a
   }
   const known = new Map([4, 7, 11].map((index) => [index, ones]));
   checkManifestRules(sampleManifest({ measurements: [image, { ...tpm, pcrs: known }] }));
+});
+
+/** Two nodes of a production manifest, with measurements that fit their platforms. */
+const twoOn = (first: Partial<ManifestNode>, second: Partial<ManifestNode>): Manifest => {
+  const at = (index: number, change: Partial<ManifestNode>): ManifestNode => ({
+    name: `node-${index}`,
+    index,
+    platform: 'nitro',
+    pcrs: new Map(),
+    ...change,
+  });
+  const registers = (indexes: readonly number[]): Map<number, Uint8Array> =>
+    new Map(indexes.map((index) => [index, ones]));
+  return sampleManifest({
+    mode: 'production',
+    nodes: [at(1, first), at(2, second)],
+    measurements: [
+      { ...image, platform: 'nitro', pcrs: registers([0, 1, 2]) },
+      { ...image, platform: 'nitro-tpm', pcrs: registers([2, 4, 7, 9]) },
+      { ...image, platform: 'tpm2', pcrs: registers([0, 2, 4, 7, 9]) },
+    ],
+    roots: [root, { ...root, platform: 'nitro-tpm' }],
+  });
+};
+const instance = 'i-0123456789abcdef0';
+const register4 = new Uint8Array(createHash('sha384').update(new Uint8Array(48)).update(instance).digest());
+const key = (fill: number): Uint8Array => new Uint8Array(34).fill(fill);
+const oneMachine: readonly (readonly [string, Partial<ManifestNode>, Partial<ManifestNode>])[] = [
+  [
+    'one instance under two roles',
+    {
+      pcrs: new Map([
+        [3, ones],
+        [4, register4],
+      ]),
+    },
+    {
+      pcrs: new Map([
+        [3, register4],
+        [4, register4],
+      ]),
+    },
+  ],
+  [
+    'an enclave and the instance that it runs on',
+    { pcrs: new Map([[4, register4]]) },
+    { platform: 'nitro-tpm', instance },
+  ],
+  [
+    'two attestation keys of one TPM',
+    { platform: 'tpm2', attestationKey: key(1), endorsementKey: ones.slice(0, 32) },
+    { platform: 'tpm2', attestationKey: key(2), endorsementKey: ones.slice(0, 32) },
+  ],
+  [
+    'one attestation key twice',
+    { platform: 'tpm2', attestationKey: key(1), endorsementKey: ones.slice(0, 32) },
+    { platform: 'tpm2', attestationKey: key(1) },
+  ],
+];
+for (const [name, first, second] of oneMachine) {
+  test(`T09: given two nodes that are ${name}, when a manifest is checked, then it is refused`, () => {
+    assert.throws(
+      () => {
+        checkManifestRules(twoOn(first, second));
+      },
+      refusal('manifest/rule', { rule: 'node-not-distinct' }),
+    );
+  });
+}
+test('given nodes on machines of their own, then the same forms pass: one role, other instances, other TPMs', () => {
+  const other = register4.map((byte) => byte ^ 1);
+  checkManifestRules(
+    twoOn(
+      {
+        pcrs: new Map([
+          [3, ones],
+          [4, register4],
+        ]),
+      },
+      {
+        pcrs: new Map([
+          [3, ones],
+          [4, other],
+        ]),
+      },
+    ),
+  );
+  checkManifestRules(twoOn({ pcrs: new Map([[4, other]]) }, { platform: 'nitro-tpm', instance }));
+  checkManifestRules(
+    twoOn(
+      { platform: 'tpm2', attestationKey: key(1), endorsementKey: ones.slice(0, 32) },
+      { platform: 'tpm2', attestationKey: key(2), endorsementKey: ones.slice(0, 32).map(() => 9) },
+    ),
+  );
+});
+
+test('T01: given an image of a TPM without the registers of what runs before the boot loader, then it is refused', () => {
+  const made = twoOn({ platform: 'tpm2', attestationKey: key(1) }, { pcrs: new Map([[4, register4]]) });
+  checkManifestRules(made);
+  for (const left of [0, 2]) {
+    const measurements = made.measurements.map((one) => ({
+      ...one,
+      pcrs: one.platform === 'tpm2' ? new Map([...one.pcrs].filter(([pcr]) => pcr !== left)) : one.pcrs,
+    }));
+    assert.throws(
+      () => {
+        checkManifestRules({ ...made, measurements });
+      },
+      refusal('manifest/rule', { rule: 'no-measurement', at: 'nodes.node-1' }),
+    );
+    // A machine's own firmware may stand with the node instead of the image.
+    const nodes = made.nodes.map((node) =>
+      node.name === 'node-1' ? { ...node, pcrs: new Map([[left, ones]]) } : node,
+    );
+    checkManifestRules({ ...made, measurements, nodes });
+  }
 });
 
 for (const platform of ['nitro-tpm', 'tpm2'] as const) {

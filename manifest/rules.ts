@@ -1,4 +1,5 @@
 /** The rules that every manifest keeps, whoever signed it. Each throws `manifest/rule` with its name and the place. */
+import { createHash } from 'node:crypto';
 import { SymbolonError } from '../wire/errors/index.ts';
 import type { ManifestRule } from '../wire/errors/manifest.ts';
 import { toHex } from '../wire/ids.ts';
@@ -6,6 +7,7 @@ import {
   imageRules,
   machinePcrs,
   type Manifest,
+  type ManifestMeasurement,
   type ManifestNode,
   type Platform,
 } from '../wire/messages/manifest.ts';
@@ -28,37 +30,44 @@ function distinct(rule: ManifestRule, values: Iterable<readonly [value: string, 
 
 /** Platforms whose PCRs are those of a Nitro enclave. */
 const isEnclave = (platform: Platform): boolean => platform === 'nitro' || platform === 'dev';
-/** What only one machine can show, by name: role and instance of an enclave, instance or attestation key of a TPM. */
-function machineTies({
-  platform,
-  pcrs,
-  instance,
-  attestationKey,
-}: ManifestNode): ReadonlyMap<string, string> {
+/** PCR4 of an enclave on an instance: SHA384(0^48 || id), see enclave/evidence/SPEC.md. */
+const instanceTie = (instance: string): string =>
+  createHash('sha384').update(new Uint8Array(48)).update(instance, 'ascii').digest('hex');
+
+/** What ties a node to its machine, by name: role and instance of an enclave, instance or keys of a TPM. */
+function machineTies(node: ManifestNode): ReadonlyMap<string, string> {
+  const { platform, pcrs, instance, attestationKey, endorsementKey } = node;
   const ties = new Map<string, string>();
-  for (const index of isEnclave(platform) ? machinePcrs : []) {
-    const value = pcrs.get(index);
-    if (value !== undefined) {
-      ties.set(`pcr${index}`, toHex(value));
-    }
+  const [role, machine] = isEnclave(platform) ? machinePcrs.map((index) => pcrs.get(index)) : [];
+  if (role !== undefined) {
+    ties.set('role', toHex(role));
+  }
+  if (machine !== undefined) {
+    ties.set('instance', toHex(machine));
   }
   if (platform === 'nitro-tpm' && instance !== undefined) {
-    ties.set('instance', instance);
+    ties.set('instance', instanceTie(instance));
   }
   if (platform === 'tpm2' && attestationKey !== undefined) {
     ties.set('attestationKey', toHex(attestationKey));
+    if (endorsementKey !== undefined) {
+      ties.set('endorsementKey', toHex(endorsementKey));
+    }
   }
   return ties;
 }
 
-/** Whether no machine can be both nodes: one of its ties would have to have two values. */
-const areApart = (a: ManifestNode, b: ManifestNode): boolean => {
+/** Whether no machine can be both nodes, as far as their entries tell. */
+function areApart(a: ManifestNode, b: ManifestNode): boolean {
   const theirs = machineTies(b);
-  return (
-    a.platform !== b.platform ||
-    [...machineTies(a)].some(([tie, ours]) => theirs.has(tie) && theirs.get(tie) !== ours)
-  );
-};
+  const shared = [...machineTies(a)].filter(([tie]) => theirs.has(tie));
+  // An instance, or a key of a TPM, is one machine's alone: where it is the same the machine is, whatever else differs, and
+  // on whatever platform. A role is of many: it tells two nodes apart only by being another one.
+  if (shared.some(([tie, ours]) => tie !== 'role' && theirs.get(tie) === ours)) {
+    return false;
+  }
+  return a.platform !== b.platform || shared.some(([tie, ours]) => theirs.get(tie) !== ours);
+}
 
 /** Sizes of registers in bytes: SHA-384 everywhere, a TPM 2.0 may also show its SHA-256 bank. */
 const isPcrOf = (platform: Platform, { length }: Uint8Array): boolean =>
@@ -138,12 +147,21 @@ function checkNodes({ nodes, measurements, roots }: Manifest): void {
     if (!measurements.some(({ platform }) => platform === node.platform)) {
       breaks('no-measurement', `nodes.${node.name}`);
     }
+    // Drivers that ran before the boot loader change everything after it, and show in registers of their own (T01).
+    if (!measurements.every((one) => one.platform !== node.platform || coversFirmware(one, node))) {
+      breaks('no-measurement', `nodes.${node.name}`);
+    }
     // A TPM's endorsement chain is checked when its key is enrolled: the manifest then names the key itself.
     if (node.platform !== 'tpm2' && !roots.some(({ platform }) => platform === node.platform)) {
       breaks('no-root', `nodes.${node.name}`);
     }
   }
 }
+
+const coversFirmware = ({ platform, pcrs, events = [] }: ManifestMeasurement, node: ManifestNode): boolean =>
+  imageRules[platform].firmware.every(
+    (index) => pcrs.has(index) || node.pcrs.has(index) || events.some(({ pcr }) => pcr === index),
+  );
 
 function checkMeasurements({ measurements }: Manifest): void {
   for (const { name, platform, pcrs, events = [], notBefore, notAfter } of measurements) {

@@ -7,6 +7,7 @@ import { makeEventLog, type LogInput } from './pki/tpm2.ts';
 /** A boot through a loader, with kernel and command line as GRUB measures them. */
 export const bootEvents = (cmdline = 'ro quiet'): readonly LogInput[] => [
   { pcr: 0, type: eventType.EV_S_CRTM_VERSION, data: 'firmware 1' },
+  { pcr: 2, type: eventType.EV_SEPARATOR, data: '\0\0\0\0' },
   { pcr: 4, type: eventType.EV_EFI_BOOT_SERVICES_APPLICATION, data: 'loader' },
   { pcr: 7, type: eventType.EV_SEPARATOR, data: '\0\0\0\0' },
   { pcr: 8, type: eventType.EV_IPL, data: `kernel_cmdline: ${cmdline}` },

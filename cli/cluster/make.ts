@@ -153,11 +153,12 @@ async function makeNode(
   }
   const token = enrolToken({ folder: node.hsm, label: `symbolon-${name}`, now });
   if (tpm2 !== undefined) {
-    const [{ attestationKey, measurement }] = await Promise.all([
+    const [{ attestationKey, endorsementKey, measurement }] = await Promise.all([
       enrolTpm2(tpm2, { folder: node.attester, node: name, now }),
       token,
     ]);
-    return { node: { name, index, platform: 'tpm2', pcrs: new Map(), attestationKey }, measurement };
+    const keys = { attestationKey, endorsementKey };
+    return { node: { name, index, platform: 'tpm2', pcrs: new Map(), ...keys }, measurement };
   }
   const [instance] = await Promise.all([
     enrolInsecureDevInstance({

@@ -54,6 +54,8 @@ export const tpm2Facts = (
 export interface EnrolledTpm2 {
   /** Name of the attestation key, 34 bytes. */
   readonly attestationKey: Uint8Array;
+  /** What tells this TPM from others, 32 bytes. */
+  readonly endorsementKey: Uint8Array;
   readonly measurement: ManifestMeasurement;
 }
 
@@ -71,7 +73,7 @@ export async function enrolTpm2(
   const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
   const { challenge, pending } = beginEnrolment({ request, roots, authorities, now, random });
   const answer = await answerTpm2Challenge({ tpm, folder }, challenge);
-  const { attestationKey } = finishEnrolment({ pending, answer, now });
+  const { attestationKey, endorsementKey = new Uint8Array() } = finishEnrolment({ pending, answer, now });
   answer.fill(0);
 
   const attester = await tpm2Attester({
@@ -96,20 +98,24 @@ export async function enrolTpm2(
     nonce,
     pcrs: 'any',
     debug: 'refuse',
+    machine: toHex(attestationKey),
   });
   if (!result.ok) {
     throw result.refusal;
   }
-  return { attestationKey, measurement: bootOf(result.statement, node, now) };
+  return { attestationKey, endorsementKey, measurement: bootOf(result.statement, node, now) };
 }
 
 /** The boot as a measurement: the registers by which an image is known, and those that would have to be zeros and are not. */
 function bootOf({ pcrs, events = [] }: Statement, node: string, now: number): ManifestMeasurement {
-  const { all, any, zero } = imageRules.tpm2;
-  const known = [...new Set([...all, ...any, ...zero])];
+  const { all, any, firmware, zero } = imageRules.tpm2;
+  const known = [...new Set([...firmware, ...all, ...any, ...zero])].sort((a, b) => a - b);
   const listed = known.filter((pcr) => !isZeroPcr(pcrs.get(pcr) ?? new Uint8Array()));
-  if (!any.some((pcr) => listed.includes(pcr))) {
-    throw new SymbolonError('evidence/nothing-measured', { machine: node, pcr: any[0] ?? 0 });
+  const missing =
+    firmware.find((pcr) => !listed.includes(pcr)) ??
+    (any.some((pcr) => listed.includes(pcr)) ? undefined : any[0]);
+  if (missing !== undefined) {
+    throw new SymbolonError('evidence/nothing-measured', { machine: node, pcr: missing });
   }
   const named = events.filter(({ pcr }) => listed.includes(pcr));
   const told = new Set(named.map(({ pcr }) => pcr));

@@ -23,19 +23,25 @@ export const evidenceDiff: Command = {
   run: (args, io) => {
     const [a, b] = [readingOf(args.needed(0), io), readingOf(args.needed(1), io)];
     const differences = differencesOf(a, b);
-    result(io, args.flag('json'), { verified: false, same: differences.length === 0, differences }, [
-      `${io.style.warn('UNVERIFIED')}: neither of the two was checked. Nonce, time and clock are left out.`,
-      ...(differences.length === 0
-        ? [io.style.good('Nothing else changed.')]
-        : differences.flatMap((one) => linesOf(one, io.style))),
-    ]);
+    result(
+      io,
+      args.flag('json'),
+      { ok: true, verified: false, same: differences.length === 0, differences },
+      [
+        `${io.style.warn('UNVERIFIED')}: neither of the two was checked. Nonce, time and clock are left out.`,
+        ...(differences.length === 0
+          ? [io.style.good('Nothing else changed.')]
+          : differences.flatMap((one) => linesOf(one, io.style))),
+      ],
+    );
     return Promise.resolve(differences.length === 0 ? exitCodes.ok : exitCodes.refused);
   },
 };
 
 const linesOf = ({ what, name, a, b }: Difference, { strong, bad, good }: Style): string[] => [
   '',
-  `${strong(what)} ${printable(name)}`,
+  // A name that begins with the word of its group says it alone.
+  name.startsWith(what) ? strong(printable(name)) : `${strong(what)} ${printable(name)}`,
   `  ${bad('-')} ${printable(a)}`,
   `  ${good('+')} ${printable(b)}`,
 ];

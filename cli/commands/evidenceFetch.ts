@@ -14,6 +14,7 @@ import { writePrivate } from '../cluster/files.ts';
 import { usage, type Command } from '../command.ts';
 import { Answer, CoordinatorClient } from '../coordinatorClient.ts';
 import { exitCodes, type ExitCode } from '../exitCodes.ts';
+import { wordsOf } from '../evidence/refusal.ts';
 import { plain } from '../evidence/view.ts';
 import { result, type Io } from '../io.ts';
 import { duration, utc } from '../style.ts';
@@ -117,7 +118,7 @@ function say(
     const { refusal } = verdict;
     const { code, message: what, facts, todo } = refusal;
     result(io, json, { ok: false, node, code, what, facts, todo, out: out ?? null }, [
-      `${bad('refused')}   ${what}`,
+      `${bad('refused')}   ${wordsOf(refusal).what}`,
       `          ${todo} ${dim(`[${code}]`)}`,
       ...written,
     ]);

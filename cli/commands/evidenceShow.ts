@@ -22,7 +22,7 @@ export const evidenceShow: Command = {
   ],
   run: (args, io) => {
     const reading = readingOf(args.needed(0), io);
-    result(io, args.flag('json'), readingJson(reading), readingLines(reading, io.style));
+    result(io, args.flag('json'), { ok: true, ...readingJson(reading) }, readingLines(reading, io.style));
     return Promise.resolve(exitCodes.ok);
   },
 };

@@ -7,6 +7,7 @@ import type { Arguments, Command } from '../command.ts';
 import { readEvidenceFile } from '../evidence/evidenceFile.ts';
 import { judgeQuote, type QuoteVerdict } from '../evidence/quoteVerdict.ts';
 import { evidenceTypes, questionOf, quoteQuestionOf, type Asked } from '../evidence/question.ts';
+import { offlineWords } from '../evidence/refusal.ts';
 import { plain, printable } from '../evidence/view.ts';
 import { exitCodes, type ExitCode } from '../exitCodes.ts';
 import { result, type Io } from '../io.ts';
@@ -15,7 +16,8 @@ import { utc } from '../style.ts';
 /** The command. */
 export const evidenceVerify: Command = {
   words: ['evidence', 'verify'],
-  summary: 'verify a piece of evidence, offline: exit 0 accepted, 1 refused, 2 not understood',
+  summary:
+    'verify a piece of evidence, offline: exit 0 accepted; 1 refused, also a file that is no evidence; 2 not understood',
   options: {
     type: { type: 'string', value: 'TYPE', help: `${evidenceTypes.join(', ')} (default: nitro)` },
     root: {
@@ -83,11 +85,11 @@ function verify(args: Arguments, io: Io): ExitCode {
   try {
     const quoted = quoteQuestionOf(args, io);
     if (quoted !== undefined) {
-      return accepted(quoteAnswer(judgeQuote(quoted.question)), quoted.notChecked, json, io);
+      return accepted(quoteAnswer(judgeQuote(quoted.question)), quoted, json, io);
     }
     const asked = questionOf(args, io);
     const document = readEvidenceFile(resolve(io.cwd, asked.file));
-    return accepted(statementAnswer(appraised(document, asked)), asked.notChecked, json, io);
+    return accepted(statementAnswer(appraised(document, asked)), asked, json, io);
   } catch (error) {
     if (isRefusal(error)) {
       return refused(error, json, io);
@@ -99,12 +101,11 @@ function verify(args: Arguments, io: Io): ExitCode {
 const isRefusal = (error: unknown): error is EvidenceRefusal =>
   isSymbolonError(error) && error.code.startsWith('evidence/');
 
-function appraised(document: Uint8Array, { question, checkKey }: Asked): Statement {
+function appraised(document: Uint8Array, { question }: Asked): Statement {
   const verdict = appraiseDocument(document, question);
   if (!verdict.ok) {
     throw verdict.refusal;
   }
-  checkKey(verdict.statement.machine);
   return verdict.statement;
 }
 
@@ -150,10 +151,34 @@ function quoteAnswer({ report, pcrs }: QuoteVerdict): Accepted {
   };
 }
 
-function accepted(answer: Accepted, notChecked: readonly string[], json: boolean, io: Io): ExitCode {
+/** What was asked, as far as the answer tells what was not. */
+interface Expected {
+  readonly question: { readonly pcrs: ReadonlyMap<number, Uint8Array> | 'any' };
+  readonly notChecked: readonly string[];
+}
+
+/** Registers that are shown, and that nobody gave a value for. */
+function notGiven(shown: readonly number[], wanted: Expected['question']['pcrs']): string[] {
+  const left = wanted === 'any' ? [] : shown.filter((pcr) => !wanted.has(pcr));
+  return left.length === 0 ? [] : [`registers not given (${runsOf(left)})`];
+}
+
+/** Numbers that rise, as `0, 2 to 5`. */
+function runsOf(numbers: readonly number[]): string {
+  const has = (one: number): boolean => numbers.includes(one);
+  const starts = numbers.filter((one) => !has(one - 1));
+  const ends = numbers.filter((one) => !has(one + 1));
+  return starts
+    .map((start, i) => (start === ends[i] ? String(start) : `${start} to ${ends[i] ?? ''}`))
+    .join(', ');
+}
+
+function accepted(answer: Accepted, expected: Expected, json: boolean, io: Io): ExitCode {
   const { machine, facts, lines } = answer;
   const pcrs = [...answer.pcrs].sort(([a], [b]) => a - b);
   const registers = Object.fromEntries(pcrs.map(([pcr, value]) => [String(pcr), toHex(value)]));
+  const shown = pcrs.map(([pcr]) => pcr);
+  const notChecked = [...expected.notChecked, ...notGiven(shown, expected.question.pcrs)];
   const head = { ok: true, machine: machine ?? null };
   const body = Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, plain(value)]));
   result(io, json, { ...head, ...body, pcrs: registers, notChecked }, [
@@ -167,10 +192,12 @@ function accepted(answer: Accepted, notChecked: readonly string[], json: boolean
   return exitCodes.ok;
 }
 
-function refused({ code, message: what, facts, todo }: EvidenceRefusal, json: boolean, io: Io): ExitCode {
+function refused(refusal: EvidenceRefusal, json: boolean, io: Io): ExitCode {
+  const { code, message: what, facts, todo } = refusal;
+  const words = offlineWords(refusal);
   result(io, json, { ok: false, code, what, facts, todo }, [
-    `${io.style.bad('refused')}  ${what}`,
-    `         ${todo} ${io.style.dim(`[${code}]`)}`,
+    `${io.style.bad('refused')}  ${words.what}`,
+    `         ${words.todo} ${io.style.dim(`[${code}]`)}`,
   ]);
   return exitCodes.refused;
 }

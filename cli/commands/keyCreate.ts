@@ -65,18 +65,21 @@ export const keyCreate: Command = {
   run: async (args, io) => {
     const purpose = fitting('--purpose', purposeShape, args.required('purpose'), purposeWords);
     const label = fitting('--label', labelShape, args.text('label') ?? purpose, labelWords);
+    const scheme = schemeOf(args.required('scheme'));
+    const threshold = args.integer('threshold', 2, maxNodes);
+    const given = args.text('nodes');
+    const named = given === undefined ? undefined : namesOf(given, '--nodes');
+    if (named !== undefined && named.length < 2) {
+      throw usage('--nodes must name two nodes or more');
+    }
     const cluster = openCluster(args, io);
-    const named = args.text('nodes');
     const wanted = {
-      scheme: schemeOf(args.required('scheme')),
-      threshold: args.integer('threshold', 2, maxNodes) ?? cluster.facts.threshold,
-      nodes: named === undefined ? cluster.facts.nodes.map(({ name }) => name) : namesOf(named, '--nodes'),
+      scheme,
+      threshold: threshold ?? cluster.facts.threshold,
+      nodes: named ?? cluster.facts.nodes.map(({ name }) => name),
       purpose,
       label,
     };
-    if (wanted.nodes.length < 2) {
-      throw usage('--nodes must name two nodes or more');
-    }
     const { key, steps } = await withProgress(io, 'key ceremony', () =>
       new Api(cluster, io.now).createKey(wanted),
     );

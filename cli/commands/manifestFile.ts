@@ -4,7 +4,7 @@ import type { VerifiedManifest } from '../../manifest/index.ts';
 import { verifyManifestFile } from '../../daemon/governance/manifestStore.ts';
 import { nodeFiles } from '../../daemon/files/atomic.ts';
 import { fromHex, toHex } from '../../wire/ids.ts';
-import { openCluster } from '../cluster/cluster.ts';
+import { findCluster, folderOf, openCluster } from '../cluster/cluster.ts';
 import { usage, type Arguments, type OptionSpec } from '../command.ts';
 import type { Io } from '../io.ts';
 
@@ -17,10 +17,16 @@ export const manifestOptions: Readonly<Record<string, OptionSpec>> = {
   },
 };
 
-/** Verifies the manifest of the operand, or of the cluster folder, from its anchor on. */
+/**
+ * Verifies the manifest of the operand, or of the cluster folder, from its anchor on.
+ * @throws SymbolonError `cli/usage` where no anchor is told; `cli/no-cluster`; `manifest/*`.
+ */
 export async function verifiedManifest(args: Arguments, io: Io): Promise<VerifiedManifest> {
   const named = args.operand(0);
   const anchorHex = args.text('anchor');
+  if (named !== undefined && anchorHex === undefined && findCluster(folderOf(args, io)) === undefined) {
+    throw usage('give --anchor, or --dir with the folder of the cluster whose anchor it is');
+  }
   const cluster = named === undefined || anchorHex === undefined ? openCluster(args, io) : undefined;
   const file = named === undefined ? (cluster?.paths.manifest ?? '') : resolve(io.cwd, named);
   const anchor = fromHex(anchorHex ?? cluster?.facts.anchor ?? '');

@@ -31,16 +31,21 @@ export const tpmAccept: Command = {
   ],
   run: (args, io) => {
     const enrolled = args.text('ak') === undefined ? byAnswer(args, io) : byCertificate(args, io);
-    const { attestationKey, certificate, root } = enrolled;
+    const { attestationKey, endorsementKey, certificate, root } = enrolled;
     const facts = {
       attestationKey: toHex(attestationKey),
+      endorsementKey: endorsementKey === undefined ? null : toHex(endorsementKey),
       certificate: toHex(certificate),
       root: toHex(root),
     };
     result(io, args.flag('json'), { ok: true, ...facts }, [
-      `${io.style.good('enrolled')}  the key is in a TPM under root ${facts.root}`,
+      endorsementKey === undefined
+        ? `${io.style.good('enrolled')}  a CA under root ${facts.root} says that the key is in a TPM`
+        : `${io.style.good('enrolled')}  the key is in a TPM under root ${facts.root}`,
       `attestationKey  ${facts.attestationKey}`,
-      'Name it as attestationKey of the node in the manifest, platform tpm2.',
+      ...(facts.endorsementKey === null ? [] : [`endorsementKey  ${facts.endorsementKey}`]),
+      'Name them so in the entry of the node in the manifest, platform tpm2.',
+      'Compare the attestationKey with what the machine itself shows: files can be swapped on their way.',
     ]);
     return Promise.resolve(exitCodes.ok);
   },

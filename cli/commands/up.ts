@@ -32,7 +32,11 @@ export const up: Command = {
       value: 'PORT',
       help: `first of ${portSpan} loopback ports (default: ${defaultPort}, or the last used)`,
     },
-    nodes: { type: 'string', value: 'N', help: 'signer nodes of a new cluster (default: 3)' },
+    nodes: {
+      type: 'string',
+      value: 'N',
+      help: `signer nodes of a new cluster, 2 to ${maxNodes} (default: 3); three or more to survive the loss of one`,
+    },
     threshold: { type: 'string', value: 'T', help: 'nodes that it takes to sign (default: more than half)' },
     demo: {
       type: 'boolean',

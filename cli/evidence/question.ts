@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import type { DocumentQuestion } from '../../enclave/evidence/index.ts';
 import { nameOf } from '../../enclave/tpm/public.ts';
-import { isSymbolonError, SymbolonError } from '../../wire/errors/index.ts';
+import { isSymbolonError } from '../../wire/errors/index.ts';
 import { fromHex, toHex } from '../../wire/ids.ts';
 import { platforms, type Platform } from '../../wire/messages/manifest.ts';
 import { readNeeded } from '../cluster/files.ts';
@@ -28,11 +28,6 @@ const quoteOptions = ['quote', 'sig', 'pcrs', 'eventlog'] as const;
 export interface Asked {
   readonly file: string;
   readonly question: DocumentQuestion;
-  /**
-   * Holds the machine of accepted `tpm2` evidence against the key of `--ak`.
-   * @throws SymbolonError `evidence/other-machine`.
-   */
-  readonly checkKey: (machine: string) => void;
   /** What nobody asked for, or nothing can show. */
   readonly notChecked: readonly string[];
 }
@@ -59,6 +54,7 @@ export function quoteQuestionOf(
     readNeeded(resolve(io.cwd, args.required(name)), max);
   const readEvidence = (name: string): Uint8Array => readEvidenceFile(resolve(io.cwd, args.required(name)));
   const { nonce, pcrs, debug } = wantedOf(args, 'tpm2');
+  readUnused(args, io);
   const key = read('ak', maxSmallFile);
   const question: QuoteQuestion = {
     quote: readEvidence('quote'),
@@ -101,26 +97,24 @@ export function questionOf(args: Arguments, io: Io): Asked {
       platform,
       roots: [rootOf(args, io)],
       now: parseTime(args.required('at'), io.now()),
+      machine: 'any',
       ...wanted,
     };
-    return { file, question, checkKey: () => undefined, notChecked: waived(question) };
+    return { file, question, notChecked: waived(question) };
   }
+  readUnused(args, io);
   const at = args.text('at');
   const key = keyFile === undefined ? undefined : keyName(resolve(io.cwd, keyFile));
   const question = {
     platform,
     roots: [],
     now: at === undefined ? io.now() : parseTime(at, io.now()),
+    machine: key ?? 'any',
     ...wanted,
   };
   return {
     file,
     question,
-    checkKey: (machine) => {
-      if (key !== undefined && key !== machine) {
-        throw new SymbolonError('evidence/other-machine', { node: '-', wanted: key, got: machine });
-      }
-    },
     notChecked: [
       ...waived(question),
       ...beyondTpm(args),
@@ -134,6 +128,17 @@ const waived = ({ nonce, pcrs, debug }: Pick<DocumentQuestion, 'nonce' | 'pcrs' 
   ...(pcrs === 'any' ? ['measurement'] : []),
   ...(debug === 'allow' ? ['debug mode'] : []),
 ];
+
+/** What evidence of a TPM is not held against has to be right all the same: a mistyped word is no silent waiver. */
+function readUnused(args: Arguments, io: Io): void {
+  if (args.text('root') !== undefined) {
+    rootOf(args, io);
+  }
+  const at = args.text('at');
+  if (at !== undefined) {
+    parseTime(at, io.now());
+  }
+}
 
 /** What evidence of a TPM has nothing to be held against: it shows no certificate, and a quote has no time of day. */
 const beyondTpm = (args: Arguments): string[] => [
@@ -170,15 +175,18 @@ function typeOf(args: Arguments): Platform {
   return found;
 }
 
-/** Registers of AWS have 48 bytes; those of a TPM 32 (SHA-256 bank) or 48. */
+/** Registers of AWS are 0 to 31 and have 48 bytes; those of a TPM are 0 to 23 and have 32 (SHA-256 bank) or 48. */
 function parsePcr(value: string, platform: Platform): [number, Uint8Array] {
   const sizes = platform === 'tpm2' ? [32, 48] : [48];
+  const last = platform === 'tpm2' ? 23 : 31;
   const match = /^(\d{1,2})=([0-9a-fA-F]+)$/.exec(value);
   const raw = fromHex(match?.[2] ?? '');
   const index = Number(match?.[1]);
-  if (raw === undefined || !sizes.includes(raw.length) || index > 31) {
+  if (raw === undefined || !sizes.includes(raw.length) || index > last) {
     const digits = sizes.map((size) => size * 2).join(' or ');
-    throw usage(`--pcr must be like 0=, followed by ${digits} hexadecimal digits; registers are 0 to 31`);
+    throw usage(
+      `--pcr must be like 0=, followed by ${digits} hexadecimal digits; registers are 0 to ${last}`,
+    );
   }
   return [index, raw];
 }

@@ -82,7 +82,7 @@ test('show: evidence of a TPM, a bare quote and an event log are told apart and 
   assert.match(bundle.said, /The event log replays to the registers beside it\./);
   assert.match(bundle.said, /resetCount +7/);
   const bare = await call('evidence', 'show', put(quote));
-  assert.match(bare.said, /quote of a TPM 2\.0 alone[^]*selected +sha256 0,4,7,8,9/);
+  assert.match(bare.said, /quote of a TPM 2\.0 alone[^]*selected +sha256 0,2,4,7,8,9/);
   const alone = await json('evidence', 'show', put(log));
   assert.equal(alone.body['kind'], 'event-log');
   assert.deepEqual(alone.body['registers'], { sha256: hexes(pcrs) });
@@ -118,6 +118,15 @@ test('diff: names the machine, the registers, the window and the claims that cha
   assert.ok(names.includes('certificate leaf'));
   assert.ok(names.includes('claim claims.node'));
   assert.ok(!names.some((name) => name.startsWith('machine') || name.includes('PCR1 ')));
+});
+
+test('show and diff say in their JSON that they were done, and diff says no word twice', async () => {
+  const [one, other] = [nitro(ofOurNode).file, put(log)];
+  assert.equal((await json('evidence', 'show', one)).body['ok'], true);
+  assert.equal((await json('evidence', 'diff', one, one)).body['ok'], true);
+  const { said } = await call('evidence', 'diff', one, other);
+  assert.match(said, /^kind$/m);
+  assert.doesNotMatch(said, /^kind kind|^fact facts|^claim claims|^identity identity/m);
 });
 
 test('diff: an event that changed, and one that came in between, are named alone', async () => {

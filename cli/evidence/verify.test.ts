@@ -1,11 +1,11 @@
 /** `symbolon evidence verify`: verdicts, and what of the command line is not understood. */
 import assert from 'node:assert/strict';
-import { randomBytes, sign } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { test } from 'node:test';
-import { nameOf } from '../../enclave/tpm/public.ts';
+import { nameOf, writeTpmPublic } from '../../enclave/tpm/public.ts';
 import { bootEvents, bootLog } from '../../test/measuredBoot.ts';
 import { moduleId, shownPcrs } from '../../test/pki/nitro.ts';
-import { pairOf } from '../../test/pki/tpm2.ts';
+import { attestationArea, pairOf } from '../../test/pki/tpm2.ts';
 import { toHex } from '../../wire/ids.ts';
 import { maxEvidence } from '../../wire/limits.ts';
 import {
@@ -31,7 +31,7 @@ test('verify: a document is accepted with its registers, and what was not asked 
   const { code, body } = await json('evidence', 'verify', file, ...usual, '--pcr', pcr0);
   assert.equal(code, 0);
   assert.equal(body['machine'], moduleId);
-  assert.deepEqual(body['notChecked'], ['nonce']);
+  assert.deepEqual(body['notChecked'], ['nonce', 'registers not given (1 to 15)']);
   const looked = await call('evidence', 'verify', file, ...usual, '--any-measurement');
   assert.equal(looked.code, 0);
   assert.match(looked.said, /not checked: nonce, measurement/);
@@ -124,7 +124,7 @@ test('verify: a quote is accepted with its key, its registers, its nonce and its
   );
   assert.equal(code, 0, JSON.stringify(body));
   assert.equal(body['machine'], toHex(nameOf(key)));
-  assert.deepEqual(body['notChecked'], []);
+  assert.deepEqual(body['notChecked'], ['registers not given (0, 2, 7 to 9)']);
   assert.deepEqual(body['pcrs'], hexes(pcrs));
   const names = (body['events'] as { pcr: number; name: string }[]).map(({ pcr, name }) => `${pcr} ${name}`);
   assert.ok(names.includes('8 cmdline') && names.includes('9 kernel'), names.join());
@@ -180,6 +180,17 @@ test('verify: the key may be PEM and the signature plain; then it is said that n
   assert.match((body['notChecked'] as string[]).join(), /PEM/);
 });
 
+/** An attestation key of the same form, of another TPM. */
+function strangersKey(): Uint8Array {
+  const area = attestationArea('ecdsa');
+  assert.ok(area.type === 'ecc');
+  const { x = '', y = '' } = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({
+    format: 'jwk',
+  });
+  const coordinate = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64url'));
+  return writeTpmPublic({ ...area, x: coordinate(x), y: coordinate(y) });
+}
+
 for (const [what, change, options, code] of [
   [
     'a changed register',
@@ -193,7 +204,8 @@ for (const [what, change, options, code] of [
     [],
     'evidence/inconsistent',
   ],
-  ['another key', { ak: otherKey }, [], 'evidence/bad-signature'],
+  ['another key', { ak: strangersKey() }, [], 'evidence/bad-signature'],
+  ['a key of another scheme', { ak: otherKey }, [], 'evidence/inconsistent'],
   ['a log of another boot', { eventlog: bootLog(bootEvents('single')) }, [], 'evidence/log-mismatch'],
   ['another nonce', {}, ['--nonce', '00'.repeat(32)], 'evidence/nonce-mismatch'],
   [
@@ -225,13 +237,52 @@ test('verify: a quote that lacks a file, registers that are none, or FILE beside
   }
 });
 
+test('verify: of a TPM too, --root, --at and the number of a register are read, though a quote shows no chain and no time', async () => {
+  const [, root = ''] = nitro().usual;
+  for (const start of [quoted(), [put(bundleOf()), '--type', 'tpm2']]) {
+    const verify = (...options: string[]) => call('evidence', 'verify', ...start, ...options);
+    assert.equal((await verify('--any-measurement', '--root', root, '--at', 'now')).code, 0);
+    for (const options of [
+      ['--any-measurement', '--at', 'bogus'],
+      ['--any-measurement', '--root', put('x')],
+      ['--any-measurement', '--root', '/nowhere/root.der'],
+      ['--pcr', `30=${'11'.repeat(32)}`],
+      ['--pcr', `24=${'11'.repeat(32)}`],
+    ]) {
+      assert.equal((await verify(...options)).code, 2, options.join(' '));
+    }
+  }
+});
+
+test('verify: of a NitroTPM too, it is said which registers nobody gave', async () => {
+  const { file, usual } = nitro({ kind: 'nitro-tpm' });
+  const looked = await json('evidence', 'verify', file, ...usual, '--type', 'nitro-tpm', '--any-measurement');
+  const { 4: value = '' } = looked.body['pcrs'] as Record<number, string>;
+  const given = ['--type', 'nitro-tpm', '--pcr', `4=${value}`];
+  const { code, body } = await json('evidence', 'verify', file, ...usual, ...given);
+  assert.equal(code, 0, JSON.stringify(body));
+  assert.match((body['notChecked'] as string[]).join(), /^nonce,registers not given \(0 to 3, 5 to /);
+  const { said } = await call('evidence', 'verify', file, ...usual, ...given);
+  assert.match(said, /not checked: nonce, registers not given/);
+});
+
+test('verify: a refusal speaks of the wanted value and of UTC, and of no manifest or node', async () => {
+  const { file, usual } = nitro();
+  const other = await call('evidence', 'verify', file, ...usual, '--pcr', `0=${'11'.repeat(48)}`);
+  assert.match(other.said, /A register differs from the wanted value\. \(pcr=0 wanted=/);
+  assert.doesNotMatch(other.said, /manifest|node|measurement=/);
+  const late = ['--any-measurement', ...usual.slice(0, 2), '--at', '2026-06-02T12:00:00Z'];
+  assert.match((await call('evidence', 'verify', file, ...late)).said, / at=2026-06-02T12:00:00Z /);
+});
+
 test('verify: the evidence of a tpm2 node is accepted under its key, and under no other', async () => {
   const file = put(bundleOf());
   const usual = ['evidence', 'verify', file, '--type', 'tpm2', '--pcr', pcr4, '--nonce', toHex(nonce)];
   const { code, body } = await json(...usual, '--ak', put(key));
   assert.equal(code, 0, JSON.stringify(body));
-  assert.deepEqual(body['notChecked'], []);
-  const loose = await json(...usual, '--root', put('x'), '--at', 'now');
+  assert.deepEqual(body['notChecked'], ['registers not given (0, 2, 7 to 9)']);
+  const [, root = ''] = nitro().usual;
+  const loose = await json(...usual, '--root', root, '--at', 'now');
   assert.equal(loose.code, 0);
   assert.match((loose.body['notChecked'] as string[]).join(), /root.*time.*whose attestation key/);
   const other = await json(...usual, '--ak', put(otherKey));

@@ -1,18 +1,22 @@
 /**
  * Mends what a lost store, or a crash at the wrong moment, left between the nodes: where one has activated a generation of
  * a key and another has not, the confirmations are taken from the first and delivered to the second. Nodes verify them; so
- * nothing has to be remembered here for it.
+ * nothing has to be remembered here for it. Nobody's word for the newest generation is believed: every node that lists
+ * one above another's is asked, and one that lists what never was holds up none of the others.
  */
 import { isSymbolonError } from '../../wire/errors/index.ts';
 import { toHex } from '../../wire/ids.ts';
 import type { Log } from '../log.ts';
 import type { HeldKey } from '../nodes/keyReading.ts';
+import type { NodeClient } from '../nodes/nodeClient.ts';
 import type { NodeSet, NodeView } from '../nodes/nodeSet.ts';
 import { BackOff } from './backOff.ts';
 
 /** What the mender works with. */
 export interface MenderModules {
-  readonly nodes: Pick<NodeSet, 'views' | 'client' | 'ask' | 'whyNotReady'>;
+  readonly nodes: Pick<NodeSet, 'views' | 'ask' | 'whyNotReady'> & {
+    readonly client: (name: string) => Pick<NodeClient, 'confirmations' | 'activate'>;
+  };
   /** Whether something is being delivered for a key already. */
   readonly isPending: (key: string) => boolean;
   readonly now: () => number;
@@ -27,7 +31,7 @@ interface Gap {
   readonly to: NodeView;
 }
 
-/** Gaps that are looked for at once. */
+/** Gaps that are looked for at once, for each node that has what others lack. */
 const gapsAtOnce = 64;
 
 /** Delivers confirmations from node to node. */
@@ -48,7 +52,7 @@ export class Mender {
   heard(ids: readonly string[]): void {
     const views = this.#modules.nodes.views();
     for (const id of ids) {
-      const newest = newestOf(id, views)?.generation ?? 0;
+      const newest = newestOf(id, views);
       if (views.some(({ keys }) => isBehind(keys.get(id), newest))) {
         this.#uneven.add(id);
       } else {
@@ -67,13 +71,22 @@ export class Mender {
     });
   }
 
-  /** Tries every gap once. Never throws. */
+  /**
+   * Tries every gap once: what one node gives in its order, and what several give side by side, so that one that is slow
+   * with what it does not have delays nobody else's. Never throws.
+   */
   async mend(): Promise<void> {
-    for (const gap of this.#gaps()) {
-      if (!this.#stopped) {
-        await this.#mend(gap);
-      }
-    }
+    const gaps = this.#gaps();
+    const givers = [...new Set(gaps.map(({ from }) => from))];
+    await Promise.all(
+      givers.map(async (giver) => {
+        for (const gap of gaps.filter(({ from }) => from === giver)) {
+          if (!this.#stopped && this.#isThere(gap)) {
+            await this.#mend(gap);
+          }
+        }
+      }),
+    );
   }
 
   /** Ends the background work. */
@@ -87,23 +100,32 @@ export class Mender {
     const { nodes, isPending } = this.#modules;
     const ready = nodes.views().filter(({ name }) => nodes.whyNotReady(name) === undefined);
     const gaps: Gap[] = [];
+    const counts = new Map<string, number>();
     for (const key of this.#uneven) {
-      const best = newestOf(key, ready);
-      if (best === undefined || isPending(key)) {
+      if (isPending(key)) {
         continue;
       }
-      const { generation, name: from } = best;
-      const behind = ready.filter((to) => isBehind(to.keys.get(key), generation));
-      gaps.push(
-        ...behind
+      for (const { name: from, keys } of ready) {
+        const held = keys.get(key);
+        const count = counts.get(from) ?? 0;
+        if (held?.state !== 'active' || count >= gapsAtOnce) {
+          continue;
+        }
+        const { generation } = held;
+        const found = ready
+          .filter((to) => isBehind(to.keys.get(key), generation))
           .map((to) => ({ key, generation, from, to }))
-          .filter((gap) => this.#backOff.isDue(nameOf(gap))),
-      );
-      if (gaps.length >= gapsAtOnce) {
-        break;
+          .filter((gap) => this.#backOff.isDue(nameOf(gap)));
+        gaps.push(...found);
+        counts.set(from, count + found.length);
       }
     }
     return gaps;
+  }
+
+  /** Whether nobody else has mended a gap meanwhile. */
+  #isThere({ key, generation, to }: Gap): boolean {
+    return isBehind(to.keys.get(key), generation);
   }
 
   async #mend(gap: Gap): Promise<void> {
@@ -117,7 +139,7 @@ export class Mender {
       if (!isSymbolonError(error)) {
         throw error;
       }
-      log('warn', 'mending-failed', { key, node: to.name, code: error.code, detail: error.message });
+      log('warn', 'mending-failed', { key, node: to.name, from, code: error.code, detail: error.message });
     }
     // What the node lists decides. One that never stored that generation is not asked for ever.
     this.#backOff.failed(nameOf(gap));
@@ -131,25 +153,20 @@ export class Mender {
   }
 }
 
-/** The newest generation of a key that one of these nodes has activated, and that node. */
-function newestOf(
-  id: string,
-  views: readonly NodeView[],
-): { readonly generation: number; readonly name: string } | undefined {
-  let newest: { readonly generation: number; readonly name: string } | undefined;
-  for (const { name, keys } of views) {
-    const held = keys.get(id);
-    if (held?.state === 'active' && held.generation > (newest?.generation ?? 0)) {
-      newest = { generation: held.generation, name };
-    }
-  }
-  return newest;
-}
+/** The newest generation of a key that one of these nodes lists as active; 0 where none does. */
+const newestOf = (id: string, views: readonly NodeView[]): number =>
+  Math.max(
+    0,
+    ...views.map(({ keys }) => {
+      const held = keys.get(id);
+      return held?.state === 'active' ? held.generation : 0;
+    }),
+  );
 
 /** Whether a node that holds a key lacks this generation of it, or has not activated it. */
 const isBehind = (held: HeldKey | undefined, generation: number): boolean =>
   generation > 0 && (held?.state === 'active' ? held.generation < generation : held?.state === 'pending');
 
-/** A restart of the node begins the count anew. */
-const nameOf = ({ key, generation, to }: Gap): string =>
-  `${key} ${generation} ${to.name} ${toHex(to.status?.boot ?? new Uint8Array())}`;
+/** Each giver has its own count, so that one who lies uses up nobody else's. A restart of the taker begins it anew. */
+const nameOf = ({ key, generation, from, to }: Gap): string =>
+  `${key} ${generation} ${from} ${to.name} ${toHex(to.status?.boot ?? new Uint8Array())}`;

@@ -182,9 +182,71 @@ test('given a node that is started again between two pages, then the list is rea
   put(one, ...many(70));
   await one.reading.page();
   one.boot = boot(2);
-  assert.equal(await one.readAll(), 3);
+  // A page of a boot that no status named is not taken; the next status begins anew.
+  assert.equal(await one.readAll(), 1);
+  assert.deepEqual([one.reading.isWhole, one.reading.knows(idOf(1))], [false, true]);
+  assert.equal(one.reading.isBehind({ boot: boot(2), keyChange: 70 }), true);
+  assert.equal(await one.readAll(), 2);
   assert.deepEqual(one.asked.slice(1), ['since 64', 'since 0', 'since 64']);
   assert.equal(one.reading.isWhole, true);
+});
+
+test('given a page that is under way while a status names another boot, then it is not taken for the beginning of the new list', async () => {
+  for (const meanwhile of ['restart', 'forget'] as const) {
+    const one = node();
+    put(one, ...many(130));
+    one.reading.isBehind({ boot: boot(1), keyChange: 130 });
+    await one.reading.page();
+    // The node is started again, the next page is answered by the new boot, and a look is quicker than that page.
+    one.boot = meanwhile === 'restart' ? boot(2) : boot(1);
+    const page = one.reading.page();
+    if (meanwhile === 'forget') {
+      one.reading.forget();
+    }
+    assert.equal(one.reading.isBehind({ boot: one.boot, keyChange: 130 }), true);
+    assert.equal(await page, true);
+    assert.deepEqual([one.reading.isWhole, one.reading.knows(idOf(65))], [false, false]);
+    assert.equal(await one.readAll(), 3);
+    assert.deepEqual(one.asked.slice(1), ['since 64', 'since 0', 'since 64', 'since 128']);
+    assert.equal(one.reading.isWhole, true);
+    for (const { id } of many(130)) {
+      assert.equal(one.reading.get(id)?.state, 'active');
+    }
+  }
+});
+
+test('given a node that was forgotten while a page was under way, then nothing of that page is believed', async () => {
+  const one = node();
+  put(one, ...many(130));
+  await one.reading.page();
+  const page = one.reading.page();
+  const ask = one.reading.ask(idOf(7));
+  one.reading.forget();
+  assert.equal(await page, true);
+  assert.equal((await ask)?.id, idOf(7));
+  assert.deepEqual([one.reading.knows(idOf(7)), one.reading.knows(idOf(65))], [false, false]);
+});
+
+test('given a node that answers each page with another boot, then each look reads one page of it', async () => {
+  const one = node();
+  put(one, ...many(130));
+  for (let look = 1; look <= 5; look += 1) {
+    one.reading.isBehind({ boot: boot(2 * look), keyChange: 130 });
+    one.boot = boot(2 * look + 1);
+    assert.equal(await one.reading.page(), false);
+    assert.equal(one.reading.isWhole, false);
+  }
+  assert.equal(one.asked.length, 5);
+});
+
+test('given one key that is asked for over a restart, then the answer is given and the list of the named boot stays', async () => {
+  const one = node();
+  put(one, ...many(3));
+  await one.readAll();
+  one.boot = boot(2);
+  put(one, change(9, 3, info(3, { generation: 2 })));
+  assert.equal((await one.reading.ask(idOf(3)))?.generation, 2);
+  assert.deepEqual([one.reading.get(idOf(3))?.generation, one.reading.isWhole], [1, true]);
 });
 
 test('given one key that is asked for, then it is known however far the list was read, and an older page changes nothing', async () => {
@@ -208,6 +270,8 @@ const hostile: readonly (readonly [what: string, answer: Partial<KeyList>, reaso
   ['a number from before what was asked for', { last: 9, changes: [change(2, 8)] }, /order/],
   ['a number above the last one', { last: 5, changes: [change(6)] }, /order/],
   ['a key twice', { last: 9, changes: [change(4, 4), change(5, 4)] }, /twice/],
+  ['a holder twice', { last: 9, changes: [change(4, 4, info(4, { nodes: ['node-1', 'node-1'] }))] }, /twice/],
+  ['holders in disorder', { last: 9, changes: [change(4, 4, info(4, { nodes: ['b', 'a'] }))] }, /not sorted/],
   ['the description of another key', { last: 9, changes: [change(4, 4, info(5))] }, /another key/],
   ['fewer changes than before', { last: 1, changes: [] }, /more before/],
   ['nothing where there is more', { last: 9, changes: [] }, /not listed/],

@@ -6,7 +6,7 @@ import { SymbolonError } from '../../wire/errors/index.ts';
 import { toHex } from '../../wire/ids.ts';
 import { maxRecords } from '../../wire/limits.ts';
 import type { KeyInfo, KeyList } from '../../wire/messages/node.ts';
-import { saidOf } from '../keyFacts.ts';
+import { areDistinct, saidOf } from '../keyFacts.ts';
 import type { NodeClient } from './nodeClient.ts';
 
 /** What a node says of a key. */
@@ -102,14 +102,20 @@ export class KeyReading implements HeldKeys {
   }
 
   /**
-   * Reads one page; returns whether there is more.
+   * Reads one page; returns whether there is more to read now. A page of another boot than the node's last status named
+   * is not taken, and ends the reading: the next status decides.
    * @throws SymbolonError `coordinator/node-answer` where the list can't be one, and of the call.
    */
   async page(): Promise<boolean> {
-    const answer = await this.#modules.client.keysSince(this.#read);
-    if (this.#enter(answer.boot)) {
-      // The node was started again meanwhile: these numbers follow on others.
+    const since = this.#read;
+    const boot = this.#boot;
+    const answer = await this.#modules.client.keysSince(since);
+    if (this.#read !== since || this.#boot !== boot) {
+      // A status of another boot came meanwhile: this page follows on what is forgotten, and what is before it was not read.
       return true;
+    }
+    if (!this.#isOf(answer.boot)) {
+      return false;
     }
     this.#check(answer);
     this.#pass += answer.changes.length;
@@ -127,27 +133,34 @@ export class KeyReading implements HeldKeys {
    * @throws SymbolonError as {@link KeyReading.page}.
    */
   async ask(id: string): Promise<KeyInfo | undefined> {
+    const boot = this.#boot;
     const answer = await this.#modules.client.keysNamed([id]);
-    this.#enter(answer.boot);
     const [change, ...others] = answer.changes;
     if (change?.id !== id || others.length > 0 || change.number > answer.last) {
       throw this.#wrong('not the key that was asked for');
     }
     this.#checkKey(change);
-    this.#apply([change], false);
+    if (this.#boot === boot && this.#isOf(answer.boot)) {
+      this.#apply([change], false);
+    }
     return change.key;
   }
 
-  /** Forgets what another boot said; returns whether there was another. */
-  #enter(raw: Uint8Array): boolean {
+  /** Forgets what another boot said. */
+  #enter(raw: Uint8Array): void {
     const boot = toHex(raw);
-    if (boot === this.#boot) {
-      return false;
+    if (boot !== this.#boot) {
+      this.forget();
+      this.#boot = boot;
     }
-    const had = this.#boot !== '';
-    this.forget();
-    this.#boot = boot;
-    return had;
+  }
+
+  /** Whether an answer is of the present boot. The first answer says which one that is, where no status did. */
+  #isOf(raw: Uint8Array): boolean {
+    if (this.#boot === '') {
+      this.#enter(raw);
+    }
+    return this.#boot === toHex(raw);
   }
 
   #check({ changes, last }: KeyList): void {
@@ -180,6 +193,10 @@ export class KeyReading implements HeldKeys {
   #checkKey({ id, key, number }: Change): void {
     if (key !== undefined && (key.id !== id || number === 0)) {
       throw this.#wrong('the description of another key');
+    }
+    // As every node checks of its own records: a name that is there twice would count twice for what it says.
+    if (key !== undefined && !areDistinct(key.nodes)) {
+      throw this.#wrong('holders not sorted, or one of them twice');
     }
   }
 

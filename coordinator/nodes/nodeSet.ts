@@ -355,7 +355,7 @@ export class NodeSet {
       }
       if (entry.badList) {
         // A node that gave a list that can't be one stays out until it gives one that can.
-        await this.#readPage(entry);
+        await this.#readPage(entry, status);
       }
       entry.failures = 0;
       const { latencyMs } = entry.view;
@@ -372,7 +372,7 @@ export class NodeSet {
           (before !== undefined && verified.appraisal.notAfter > before.appraisal.notAfter),
       });
       this.#modules.onLook?.(entry.view);
-      await this.#readPage(entry);
+      await this.#readPage(entry, status);
     } catch (error) {
       this.#failed(entry, asSymbolon(error, client.name));
     }
@@ -383,10 +383,10 @@ export class NodeSet {
    * look. Signing does not wait for it.
    * @throws SymbolonError `coordinator/node-answer` where the list can't be one.
    */
-  async #readPage(entry: Entry): Promise<void> {
-    const { keys, view } = entry;
+  async #readPage(entry: Entry, status: NodeStatus): Promise<void> {
+    const { keys } = entry;
     // A node tells its keys in phase ready only; before that its status says why it is not.
-    if (view.status?.phase !== 'ready' || !keys.isBehind(view.status) || entry.reading !== undefined) {
+    if (status.phase !== 'ready' || !keys.isBehind(status) || entry.reading !== undefined) {
       return;
     }
     if (await this.#page(entry)) {

@@ -67,6 +67,21 @@ test('a pending key keeps its confirmations and who took them until it is active
   assert.equal((await store.keys()).find(({ id }) => id === key('2').id)?.state, 'active');
 });
 
+test('given a key that is stored already, when its ceremony puts it, then all of it is put anew, with nobody told', async (t) => {
+  const store = await opened(t);
+  const early = key('e', { label: 'other', createdAt: 4, threshold: 3, public: Uint8Array.of(5) });
+  const made = { id: job('e').id, outcome: '{}', at: 3 };
+  await store.addKeys([early]);
+  await store.addPendingKey(key('e'), Uint8Array.of(1), made);
+  await store.activatedBy(key('e').id, 'node-1');
+  await store.addPendingKey(key('e'), Uint8Array.of(2), made);
+  const stored = (await store.keys()).filter(({ id }) => id === early.id);
+  assert.deepEqual(stored, [key('e', { state: 'pending' })]);
+  assert.deepEqual(await store.activations(), [
+    { key: key('e').id, confirmations: Uint8Array.of(2), done: [] },
+  ]);
+});
+
 test('a pending key and the end of the job that made it are put as one', async (t) => {
   const store = await opened(t);
   await store.addJob({ ...job('b'), kind: 'key.create' });

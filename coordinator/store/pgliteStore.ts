@@ -115,11 +115,13 @@ class PgliteStore implements Store {
 
   async addPendingKey(key: StoredKey, confirmations: Uint8Array, made: FinishedJob): Promise<void> {
     await this.#transaction('add pending key', async (tx) => {
-      await tx.query(insertKeys(1), keyValues({ ...key, state: 'pending' }));
-      await tx.query('insert into activations (key, confirmations) values ($1, $2) on conflict do nothing', [
-        key.id,
-        confirmations,
-      ]);
+      await tx.query(insertKeys(1, replaced), keyValues({ ...key, state: 'pending' }));
+      await tx.query('delete from activated where key = $1', [key.id]);
+      await tx.query(
+        `insert into activations (key, confirmations) values ($1, $2)
+         on conflict (key) do update set confirmations = excluded.confirmations`,
+        [key.id, confirmations],
+      );
       await tx.query(finishJob, [made.id, 'done', made.outcome, made.at]);
     });
   }
@@ -321,15 +323,19 @@ class PgliteStore implements Store {
 }
 
 const finishJob = `update jobs set state = $2, outcome = $3, finished_at = $4 where id = $1 and state <> 'done'`;
-/** Puts `count` keys, with {@link keyValues} of each. */
-const insertKeys = (count: number): string => {
+/** What becomes of a key that is there under the same id: all of it is put anew. */
+const replaced = `(id) do update set scheme = excluded.scheme, purpose = excluded.purpose, label = excluded.label,
+  threshold = excluded.threshold, nodes = excluded.nodes, generation = excluded.generation,
+  created_at = excluded.created_at, public = excluded.public, state = excluded.state`;
+/** Puts `count` keys, with {@link keyValues} of each. One that is there stays, unless told. */
+const insertKeys = (count: number, conflict = 'do nothing'): string => {
   const rows = Array.from({ length: count }, (_, row) => {
     const places = Array.from({ length: 10 }, (__, i) => `$${row * 10 + i + 1}`);
     return `(${places.join(', ')})`;
   });
   return `insert into keys
     (id, scheme, purpose, label, threshold, nodes, generation, created_at, public, state)
-    values ${rows.join(', ')} on conflict do nothing`;
+    values ${rows.join(', ')} on conflict ${conflict}`;
 };
 
 const keyValues = (key: StoredKey): unknown[] => [

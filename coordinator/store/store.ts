@@ -113,7 +113,8 @@ export interface Store {
   addKeys(keys: readonly StoredKey[]): Promise<void>;
   /**
    * Puts a key as pending together with its confirmations, and the job that made it as done, in one transaction: a
-   * process that ends here makes no second key for the request.
+   * process that ends here makes no second key for the request. One that is there under this id is put anew: all nodes of
+   * the ceremony just said what the key is, and nothing may be stored beside that.
    */
   addPendingKey(key: StoredKey, confirmations: Uint8Array, made: FinishedJob): Promise<void>;
   keys(): Promise<StoredKey[]>;

@@ -39,10 +39,8 @@ export function memoryStore(): Store {
     },
     addPendingKey: (key, confirmations, { id, outcome, at }) => {
       finish(id, 'done', outcome, at);
-      if (!keys.has(key.id)) {
-        keys.set(key.id, { ...key, state: 'pending' });
-        activations.set(key.id, { confirmations, done: new Set() });
-      }
+      keys.set(key.id, { ...key, state: 'pending' });
+      activations.set(key.id, { confirmations, done: new Set() });
       return Promise.resolve();
     },
     keys: () => Promise.resolve([...keys.values()]),

@@ -249,8 +249,16 @@ function decodeBody<T>(format: Message<T>, body: Uint8Array, offset: number): T 
 
 /** The body of an entry. */
 export const useBody = (entry: JournalEntry): Uint8Array => journalFrame.encode({ kind: 'use', ...entry });
-/** The body of one step of a state. */
-export const stateBody = (step: JournalStep): Uint8Array => journalFrame.encode({ kind: 'state', ...step });
+/**
+ * The body of one step of a state, read back: what it says of others comes from others, and a frame that can't be read would
+ * freeze this node at its next start.
+ * @throws SymbolonError `wire/unexpected-shape`, `wire/oversize`; then there is nothing to write.
+ */
+export function stateBody(step: JournalStep): Uint8Array {
+  const body = journalFrame.encode({ kind: 'state', ...step });
+  journalFrame.decode(body);
+  return body;
+}
 
 /** A whole journal anew: the header, these steps of its state (at least one) and these entries. */
 export function encodeJournal(

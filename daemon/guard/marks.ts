@@ -3,7 +3,7 @@
  * second one, shows (T09). SPEC.md has the argument. In memory here; the replay guard keeps them on the disk.
  */
 import { equalBytes, toHex } from '../../wire/ids.ts';
-import type { JournalState, JournalStep } from './journal.ts';
+import { stateBody, type JournalState, type JournalStep } from './journal.ts';
 
 /** What this node has seen of a peer. */
 export interface Witness {
@@ -32,6 +32,7 @@ export interface MarkKeeper {
    * Remembers what the evidence of a peer showed: of the boot that was seen before the higher mark, of another boot this one.
    * On the disk with the next use of a request, before its last round leaves.
    * @param tie - 16 bytes that name the peer and its machine.
+   * @throws SymbolonError `wire/unexpected-shape` where the journal has no form for it; then nothing is remembered.
    */
   witness(tie: Uint8Array, seen: Witness): void;
 }
@@ -72,6 +73,8 @@ export class Marks implements MarkKeeper {
     if (known !== undefined && equalBytes(known.boot, seen.boot) && known.mark >= seen.mark) {
       return;
     }
+    // Here, where one session fails of it, and not at a burn, after which the guard takes no more of any session.
+    stateBody({ boots: this.boots, mark: this.#counted, seen: { tie, ...seen } });
     const next = new Map(this.#witnesses);
     // Deleted first: the order is that of the last sight, and the first goes.
     next.delete(key);

@@ -390,6 +390,26 @@ test('given witnesses and a burn, when written, then they share one append and o
   );
 });
 
+test('T11: given a witness that the journal has no form for, when it is to be remembered, then it is refused, and burns and restarts go on', async (t) => {
+  const file = await journal(testFolder(t));
+  const guard = await open(file);
+  const tie = new Uint8Array(16).fill(1);
+  for (const seen of [
+    { boot: new Uint8Array(16), boots: 0, mark: 1 },
+    { boot: new Uint8Array(15), boots: 1, mark: 1 },
+    { boot: new Uint8Array(16), boots: 1, mark: -1 },
+  ]) {
+    assert.throws(() => {
+      guard.marks.witness(tie, seen);
+    }, refusal('wire/unexpected-shape'));
+  }
+  assert.equal(guard.marks.witnesses().size, 0);
+  guard.begin(use(1));
+  await guard.burn(use(1));
+  await guard.close();
+  assert.equal((await open(file)).marks.mark, 1);
+});
+
 test('given more witnesses than are kept, when one more comes, then the longest unseen goes, across a restart', async (t) => {
   const file = await journal(testFolder(t));
   const guard = await open(file);

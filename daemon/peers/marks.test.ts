@@ -33,6 +33,10 @@ test('T09: given what was seen of a peer and what it shows, then the rule says a
   assert.equal(judge([1, 3, 5, 9], seen(1, 3, 9)), 'accepted');
   assert.equal(judge([1, 3, 5, 12], seen(1, 3, 9)), 'accepted');
   assert.deepEqual(judge([1, 3, 5, 8], seen(1, 3, 9)), ['gate/behind-mark', 8, 9, 3, 3]);
+  // The same boot without a number, or with another one: a boot keeps its number.
+  assert.deepEqual(judge([1, 0, 5, 10], seen(1, 3, 9)), ['gate/behind-mark', 5, 9, 0, 3]);
+  assert.deepEqual(judge([1, 4, 5, 10], seen(1, 3, 9)), ['gate/behind-mark', 10, 9, 4, 3]);
+  assert.deepEqual(judge([1, 2, 5, 10], seen(1, 3, 9)), ['gate/behind-mark', 10, 9, 2, 3]);
   // A later boot that began with all that was seen.
   assert.equal(judge([2, 4, 9, 9], seen(1, 3, 9)), 'accepted');
   assert.equal(judge([2, 9, 12, 12], seen(1, 3, 9)), 'accepted');

@@ -31,9 +31,10 @@ export interface Known {
 /**
  * The refusal of a peer that is behind what was seen of it, or is there twice; nothing where it goes on.
  *
- * Of the boot that was seen last, a lower mark is evidence that was overtaken by another session: accepted, unless the
- * evidence was made after the higher one was seen. Another boot must be a later one, and must have begun with all that was
- * seen: starting again and again makes a state that was put back no younger.
+ * Number 0 is of no boot: a node that shows it can't read its own counts. Of the boot that was seen last, the number is the
+ * same, and a lower mark is evidence that was overtaken by another session: accepted, unless the evidence was made after the
+ * higher one was seen. Another boot must be a later one, and must have begun with all that was seen: starting again and again
+ * makes a state that was put back no younger.
  */
 export function judgeMark(
   peer: string,
@@ -48,14 +49,22 @@ export function judgeMark(
     boots,
     witnessedBoots: seen.boots,
   });
+  const seen = now ?? { boots: 0, mark: 0 };
+  // First, whatever was seen: the journal has no witness of a boot without a number (guard/SPEC.md, "Bytes").
+  if (boots === 0) {
+    return new SymbolonError('gate/behind-mark', factsOf(since, seen));
+  }
   if (now !== undefined && equalBytes(now.boot, boot)) {
+    // A boot has one number for all its time: another one is not what an honest node shows.
+    if (boots !== now.boots) {
+      return new SymbolonError('gate/behind-mark', factsOf(mark, now));
+    }
     const seenBefore = atNonce !== undefined && equalBytes(atNonce.boot, boot) ? atNonce : undefined;
     return seenBefore !== undefined && mark < seenBefore.mark
       ? new SymbolonError('gate/behind-mark', factsOf(mark, seenBefore))
       : undefined;
   }
-  const seen = now ?? { boots: 0, mark: 0 };
-  if (since < seen.mark || boots < seen.boots || boots === 0) {
+  if (since < seen.mark || boots < seen.boots) {
     return new SymbolonError('gate/behind-mark', factsOf(since, seen));
   }
   return boots === seen.boots ? new SymbolonError('gate/two-instances', factsOf(since, seen)) : undefined;

@@ -4,7 +4,7 @@
  */
 import { unsafeReadTime, type Appraisal, type TpmClock } from '../../enclave/evidence/index.ts';
 import type { SymbolonError } from '../../wire/errors/index.ts';
-import { toHex } from '../../wire/ids.ts';
+import { equalBytes, toHex } from '../../wire/ids.ts';
 import { maxNodes } from '../../wire/limits.ts';
 import type { Manifest, Platform } from '../../wire/messages/manifest.ts';
 import type { NodeStatus } from '../../wire/messages/node.ts';
@@ -31,11 +31,13 @@ export interface MemoryOptions {
 /** What it works with. */
 export interface MemoryModules {
   readonly marks: MarkKeeper;
+  /** The manifest in force. */
+  readonly manifest: () => Pick<VerifiedManifest, 'hash'>;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Milliseconds of the monotonic clock. */
   readonly ticks: () => number;
-  /** Told each time that a peer has seen more of this node than was known of before. */
+  /** Told each time that a peer has seen more of this node than it had said before. */
   readonly behind: (found: Behind) => void;
 }
 
@@ -49,11 +51,12 @@ export class PeerMemory {
   readonly opts: MemoryOptions;
   readonly modules: MemoryModules;
   readonly #seen = new Map<string, SeenPeer>();
-  /** The latest clock of each peer's TPM, by name. */
+  /** The latest clock of each peer's TPM, by the hexadecimal digits of the tie: another machine has another clock. */
   readonly #clocks = new Map<string, TpmClock>();
   /** The highest mark that this node has shown: in this boot, or at most in those before it. */
   #shown: number;
-  #behind: Behind | undefined;
+  /** The latest report of each peer; the last one to come is the last here. */
+  readonly #behind = new Map<string, Behind>();
   #made: { readonly madeAt: number; readonly skewMs: number | undefined } | undefined;
 
   constructor(opts: MemoryOptions, modules: MemoryModules) {
@@ -94,25 +97,35 @@ export class PeerMemory {
     return this.#shown;
   }
 
-  /** A peer has seen a higher mark than {@link PeerMemory.shown}. */
+  /**
+   * A peer has seen a higher mark than {@link PeerMemory.shown}. Told once for each mark and peer: one that lies about a high
+   * mark hides nothing of what others report.
+   */
   isBehind(peer: string, witnessed: number): void {
-    if (this.#behind !== undefined && this.#behind.witnessed >= witnessed) {
+    if ((this.#behind.get(peer)?.witnessed ?? 0) >= witnessed) {
       return;
     }
     const { marks, now, behind } = this.modules;
-    this.#behind = { peer, mark: marks.mark, witnessed, at: now() };
-    behind(this.#behind);
+    const found = { peer, mark: marks.mark, witnessed, at: now() };
+    this.#behind.delete(peer);
+    this.#behind.set(peer, found);
+    behind(found);
   }
 
-  /** Evidence of a peer was accepted. */
-  saw({ node, madeAt, notAfter, tpm }: Appraisal, skewMs: number): void {
+  /** Whether a manifest is the one in force: what is judged under another one is not remembered. */
+  isInForce({ hash }: Pick<VerifiedManifest, 'hash'>): boolean {
+    return equalBytes(hash, this.modules.manifest().hash);
+  }
+
+  /** Evidence of a peer was accepted. `tie` is its {@link tieOf} in hexadecimal digits. */
+  saw(tie: string, { node, madeAt, notAfter, tpm }: Appraisal, skewMs: number): void {
     this.#seen.set(node, { node, acceptedAt: this.modules.now(), madeAt, notAfter, skewMs });
     if (tpm !== undefined) {
-      this.#clocks.set(node, laterClock(tpm, this.#clocks.get(node)));
+      this.#clocks.set(tie, laterClock(tpm, this.#clocks.get(tie)));
     }
   }
 
-  /** The latest clocks of the TPMs of peers, as of now. */
+  /** The latest clocks of the TPMs of peers, as of now, by the hexadecimal digits of the tie. */
   clocks(): ReadonlyMap<string, TpmClock> {
     return new Map(this.#clocks);
   }
@@ -129,15 +142,16 @@ export class PeerMemory {
     this.own.clear();
     this.#seen.clear();
     this.#clocks.clear();
-    this.#behind = undefined;
+    this.#behind.clear();
   }
 
   /** For the node's status. */
   status(): EvidenceStatus {
     const { madeAt, skewMs } = this.#made ?? {};
+    const behind = [...this.#behind.values()].at(-1);
     return {
       mark: this.modules.marks.mark,
-      ...(this.#behind === undefined ? {} : { behind: this.#behind }),
+      ...(behind === undefined ? {} : { behind }),
       ...(madeAt === undefined ? {} : { madeAt }),
       ...(skewMs === undefined ? {} : { skewMs }),
       peers: [...this.#seen.values()].slice(-maxNodes),

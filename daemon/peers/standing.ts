@@ -183,39 +183,49 @@ export class Standing {
     const own = manifest.nodes.find(({ name }) => name === opts.node);
     const entry = manifest.nodes.find(({ name }) => name === node);
     const errors: (SymbolonError | undefined)[] = [];
-    if (entry !== undefined) {
-      const tie = toHex(tieOf(entry));
+    const tie = entry === undefined ? undefined : toHex(tieOf(entry));
+    if (tie !== undefined) {
       const atNonce = fresh === undefined ? undefined : this.#witnesses.get(tie);
       errors.push(judgeMark(node, appraisal, { now: modules.marks.witnesses().get(tie), atNonce }));
     }
     if (fresh !== undefined) {
       errors.push(judgeSkew(node, skewOf(madeAt, { from: this.#nonce.at, to: modules.now() })));
       // Against what was seen before the nonce was made: evidence of two sessions may arrive in either order.
-      errors.push(judgeTpmClock(node, appraisal.tpm, this.#clocks.get(node)));
+      errors.push(judgeTpmClock(node, appraisal.tpm, tie === undefined ? undefined : this.#clocks.get(tie)));
     }
     const witnessed = own === undefined ? 0 : (marks.witnessed.get(own.index) ?? 0);
     if (witnessed > this.#memory.shown) {
       errors.push(
         new SymbolonError('gate/behind-itself', { peer: node, mark: modules.marks.mark, witnessed }),
       );
-      this.#memory.isBehind(node, witnessed);
+      // What was seen under an entry that is replaced says nothing of the one in force (guard/SPEC.md, "The way back").
+      if (this.#memory.isInForce(this.#manifest)) {
+        this.#memory.isBehind(node, witnessed);
+      }
     }
     return errors.flatMap((error) => (error === undefined ? [] : [{ peer: node, error }]));
   }
 
   #remember(taken: readonly Taken[]): void {
     const { manifest, hash } = this.#manifest;
+    // Of the nodes of a manifest that was replaced while they were judged: nothing of the session leaves any more.
+    if (!this.#memory.isInForce(this.#manifest)) {
+      return;
+    }
     const { accepted, modules } = this.#memory;
     for (const { appraisal, fresh } of taken) {
       const { node, boot, marks, madeAt } = appraisal;
       const entry = manifest.nodes.find(({ name }) => name === node);
-      if (entry !== undefined) {
-        modules.marks.witness(tieOf(entry), { boot, boots: marks.boots, mark: marks.mark });
+      // Judged under this manifest, so it has an entry.
+      if (entry === undefined) {
+        continue;
       }
+      const tie = tieOf(entry);
+      modules.marks.witness(tie, { boot, boots: marks.boots, mark: marks.mark });
       if (fresh === undefined) {
         continue;
       }
-      this.#memory.saw(appraisal, skewOf(madeAt, { from: this.#nonce.at, to: modules.now() }));
+      this.#memory.saw(toHex(tie), appraisal, skewOf(madeAt, { from: this.#nonce.at, to: modules.now() }));
       if (manifest.evidenceMaxAgeMs > 0) {
         accepted.remember({
           name: evidenceNameOf(fresh),

@@ -202,7 +202,7 @@ test('T36: given two nodes told different messages, when they go on, then neithe
   await signs(cluster, key);
 });
 
-test('T02: given evidence that is not the peer\u2019s of this session, when round 1 is delivered, then the peer is refused', async (t) => {
+test('T02: given evidence of another peer or another session, when round 1 is delivered, then the peer is refused', async (t) => {
   const { cluster, key } = await withKey(t);
   const channel = async (node: string, nonce: Uint8Array): Promise<Uint8Array> =>
     evidenceAnswer.decode(await call(cluster, node, 'evidence', evidenceAsk.encode({ nonce }))).evidence;

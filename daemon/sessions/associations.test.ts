@@ -5,6 +5,7 @@ import { insecureDevAttester, insecureDevPcrs } from '../../enclave/attester/ind
 import type { ErrorCode } from '../../wire/errors/index.ts';
 import type { Manifest } from '../../wire/messages/manifest.ts';
 import { nodeStatus } from '../../wire/messages/node.ts';
+import { sessionFinish } from '../../wire/messages/session.ts';
 import { join } from 'node:path';
 import { program, testCluster, type ClusterOptions, type TestCluster } from '../testing/cluster.ts';
 import {
@@ -17,6 +18,7 @@ import {
   openAll,
   attestBody,
   roundBody,
+  signatureOf,
   signWith,
 } from '../testing/relay.ts';
 import { refusal } from '../testing/refusal.ts';
@@ -35,20 +37,30 @@ async function withKey(
 const status = async (cluster: TestCluster, node: string) =>
   nodeStatus.decode(await call(cluster, node, 'status', new Uint8Array(0)));
 
-/** A session after round 1: what ends it, and by what name both nodes refuse round 2 and everything after. */
+/**
+ * A session after round 1: what ends it, and by what name both nodes refuse round 2 and everything after. What is found
+ * `atOnce` has ended the session before anything is delivered.
+ */
 async function endsInTheMiddle(
   cluster: TestCluster,
   key: string,
   end: () => void | Promise<void>,
   code: ErrorCode,
+  atOnce = false,
 ): Promise<void> {
   const { session, outputs } = await carry(cluster, cluster.sign({ key }), two, 1);
   await end();
   for (const node of two) {
     const body = roundBody(session, 2, forNode(node, outputs.get(1) ?? []));
-    await assert.rejects(call(cluster, node, 'round', body), refusal(code), node);
+    const { lines } = cluster.node(node);
+    const isEnded = (): boolean =>
+      lines.some((line) => line.event === 'session-failed' && line.code === code);
+    assert.equal(isEnded(), atOnce, node);
+    if (!atOnce) {
+      await assert.rejects(call(cluster, node, 'round', body), refusal(code), node);
+    }
     await assert.rejects(call(cluster, node, 'round', body), refusal('session/failed', { code }), node);
-    assert.ok(cluster.node(node).lines.some((line) => line.event === 'session-failed' && line.code === code));
+    assert.ok(isEnded(), node);
   }
 }
 
@@ -68,6 +80,7 @@ for (const evidenceMaxAgeMs of [0, 3_600_000]) {
         }
       },
       'gate/not-current',
+      true,
     );
     assert.equal((await signWith({ ...cluster, signed }, cluster.sign({ key }), two)).length, 64);
   });
@@ -124,11 +137,25 @@ test('T08: given an image that the next manifest no longer lists, when a session
       }
     },
     'gate/not-current',
+    true,
   );
   await assert.rejects(
     signWith({ ...cluster, signed }, cluster.sign({ key }), two),
     refusal('gate/peer-refused', { peer: 'node-2', code: 'evidence/measurement-mismatch' }),
   );
+});
+
+test('T36: given a manifest that changes after the last round left, when the signature is handed in, then the session is heard out', async (t) => {
+  const { cluster, key } = await withKey(t);
+  const request = cluster.sign({ key });
+  const carried = await carry(cluster, request, two, 2);
+  const signature = await signatureOf(cluster, request, carried);
+  const { session } = carried;
+  for (const node of two) {
+    await call(cluster, node, 'putManifest', signSample({ ...cluster.manifest, version: 2 }));
+    await call(cluster, node, 'finish', sessionFinish.encode({ outcome: 'signed', session, signature }));
+    assert.ok(!cluster.node(node).lines.some(({ event }) => event === 'session-failed'));
+  }
 });
 
 test('T35: given a session whose time is over in its middle, when the next round wants to leave, then it has ended by name', async (t) => {

@@ -4,6 +4,7 @@ import type { Challenge, Envelope } from '../../wire/messages/session.ts';
 import type { KeyPublic } from '../../threshold/index.ts';
 import type { GateSession } from '../gate.ts';
 import type { VerifiedManifest, VerifiedRequest } from '../../manifest/index.ts';
+import type { Moment } from '../peers/accepted.ts';
 import type { GivenEvidence } from './peers.ts';
 import type { Rounds } from './rounds.ts';
 
@@ -50,6 +51,8 @@ export interface SessionOptions {
   readonly participants: readonly Participant[];
   /** This node's challenge. */
   readonly challenge: Challenge;
+  /** When it was opened, by both clocks. */
+  readonly opened: Moment;
   /** Until when the challenges of all must have come, in Unix milliseconds. */
   readonly attestBy: number;
   /** Unix milliseconds. */

@@ -72,8 +72,15 @@ export class Endings {
     );
   }
 
-  /** Another manifest is in force: presignatures with a node that it does not have, or has in another place, are gone. */
-  manifestChanged({ manifest }: VerifiedManifest, before: VerifiedManifest): void {
+  /**
+   * Another manifest is in force. Sessions of the one before end: the gate would refuse their next round. Those whose last
+   * round has left are heard out. Presignatures with a node that it does not have, or has in another place, are gone.
+   */
+  manifestChanged({ manifest, hash }: VerifiedManifest, before: VerifiedManifest): void {
+    this.#table.failWhere(
+      (one) => !one.released && !equalBytes(one.manifest, hash),
+      new SymbolonError('gate/not-current', { wanted: toHex(before.hash), got: toHex(hash) }),
+    );
     const indexIn = (of: VerifiedManifest['manifest'], name: string): number | undefined =>
       of.nodes.find((one) => one.name === name)?.index;
     this.#drop('the manifest changed', ({ nodes }) =>

@@ -313,7 +313,7 @@ test('given another manifest, when the nodes sign, then nothing accepted under t
   for (const node of two) {
     await assert.rejects(
       call(cluster, node, 'round', firstBody(node, late.session, late.evidence)),
-      refusal('gate/not-current'),
+      refusal('session/failed', { code: 'gate/not-current' }),
     );
   }
   assert.deepEqual(await recalls(last, key), []);

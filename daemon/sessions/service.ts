@@ -82,7 +82,7 @@ export class Sessions {
 
   constructor(modules: SessionsModules) {
     this.#modules = modules;
-    this.table = new SessionTable({ maxLive: maxSessions, maxEnded }, { now: modules.now });
+    this.table = new SessionTable({ maxLive: maxSessions, maxEnded });
     this.#endings = new Endings(this.table, modules);
   }
 
@@ -109,7 +109,8 @@ export class Sessions {
       protocol.cancel();
       throw error;
     }
-    const at = now();
+    const opened = this.#modules.peers.moment();
+    const { at } = opened;
     const standing = new Standing(this.#modules.peers, {
       manifest: opening.manifest,
       others: opening.participants.map(({ name }) => name).filter((name) => name !== node),
@@ -129,6 +130,7 @@ export class Sessions {
         manifest: opening.manifest,
         participants: opening.participants,
         challenge,
+        opened,
         attestBy: at + maxOpenMs,
         deadline: Math.min(at + maxSessionMs, opening.verified.request.expiresAt),
         ...protocol,
@@ -139,6 +141,7 @@ export class Sessions {
         standing,
         judge: this.#modules.runner.judge,
         now,
+        ticks: this.#modules.peers.modules.ticks,
         refused: this.#modules.refused,
         ended: (ended, failure) => {
           this.#ended(ended, failure, at);

@@ -38,6 +38,8 @@ export interface SessionModules {
   readonly judge: Runner['judge'];
   /** Unix milliseconds. */
   readonly now: () => number;
+  /** Milliseconds of the monotonic clock. */
+  readonly ticks: () => number;
   /** Told of each participant whose evidence was refused. */
   readonly refused: (peer: string, error: SymbolonError) => void;
   /** Told once, when the session ends; `failure` is absent where it ended well. */
@@ -93,6 +95,16 @@ export class Session implements GateSession {
     const { attestBy, deadline } = this.#opts;
     return this.#state === 'open' ? Math.min(attestBy, deadline) : deadline;
   }
+  /** The deadline by the monotonic clock, in milliseconds: as far from the opening as by the other one (T37). */
+  get endTick(): number {
+    const { at, tick } = this.#opts.opened;
+    return tick + (this.deadline - at);
+  }
+  /** Whether its time is over, by one of the two clocks. */
+  get over(): boolean {
+    const { now, ticks } = this.#modules;
+    return now() >= this.deadline || ticks() >= this.endTick;
+  }
   /** Hash of the manifest that the session was opened under. */
   get manifest(): Uint8Array {
     return this.#opts.manifest.hash;
@@ -132,6 +144,10 @@ export class Session implements GateSession {
   /** Whether the session finished or failed. */
   get ended(): boolean {
     return this.#state === 'finished' || this.#state === 'failed';
+  }
+  /** Whether its last round left: nothing more of it does, and what is left is to hear how it came out. */
+  get released(): boolean {
+    return this.#progress.done >= this.lastRound;
   }
   /** Why it failed. */
   get failure(): SymbolonError | undefined {
@@ -241,7 +257,7 @@ export class Session implements GateSession {
    */
   requireReleased(): void {
     this.#requireLive();
-    if (this.#progress.done < this.lastRound) {
+    if (!this.released) {
       throw new SymbolonError('session/wrong-state', { state: this.#state, wanted: 'all rounds done' });
     }
   }
@@ -281,7 +297,7 @@ export class Session implements GateSession {
 
   /** @throws SymbolonError `session/failed`, `session/finished`, `session/expired`. */
   #requireLive(): void {
-    if (!this.ended && this.#modules.now() >= this.deadline) {
+    if (!this.ended && this.over) {
       this.fail(new SymbolonError('session/expired', { session: toHex(this.#id) }));
     }
     const session = toHex(this.#id);

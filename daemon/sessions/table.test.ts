@@ -21,12 +21,14 @@ const gate = new Gate(
     guard: { burn: () => Promise.resolve() },
     pairing: () => ({ kind: 'absent' }),
     now: () => sampleNow,
+    ticks: () => 0,
   },
 );
 const memory = new PeerMemory(
   { node: 'node-1', platform: 'dev', boot: gate.boot },
   {
     marks: new Marks({ boots: 1, mark: 0, witnessed: [] }),
+    manifest: () => manifest,
     now: () => sampleNow,
     ticks: () => 0,
     behind: () => undefined,
@@ -41,13 +43,16 @@ interface Scene {
   readonly add: (id: number, deadline?: number) => Session;
   readonly wiped: () => number;
   now: number;
+  /** Of the monotonic clock. */
+  tick: number;
 }
 function scene(): Scene {
   let wiped = 0;
-  const table = new SessionTable({ maxLive: 3, maxEnded: 2 }, { now: () => made.now });
+  const table = new SessionTable({ maxLive: 3, maxEnded: 2 });
   const made: Scene = {
     table,
     now: sampleNow,
+    tick: 5_000,
     wiped: () => wiped,
     add: (id, deadline = sampleNow + 1_000) => {
       const fill = new Uint8Array(32).fill(id);
@@ -61,6 +66,7 @@ function scene(): Scene {
           manifest,
           participants: [],
           challenge: { node: 'node-1', boot: gate.boot, nonce: fill, identity: gate.identityBytes },
+          opened: { at: made.now, tick: made.tick },
           attestBy: deadline,
           deadline,
           rounds: {
@@ -79,6 +85,7 @@ function scene(): Scene {
           standing: new Standing(memory, { manifest, others: [] }),
           judge: () => Promise.resolve({ kind: 'accepted', appraisals: new Map() }),
           now: () => made.now,
+          ticks: () => made.tick,
           refused: () => undefined,
           ended: (ended) => {
             table.end(ended);
@@ -114,6 +121,25 @@ test('T35: given sessions over their deadline, when a new one comes, then they m
   made.now += 10;
   made.add(4);
   assert.deepEqual(made.table.counts(), { open: 2, finished: 0, failed: 2 });
+  assert.equal(made.wiped(), 2);
+});
+
+test('T37: given a wall clock that is held back, when the monotonic one says that their time is over, then sessions end by name', async () => {
+  const made = scene();
+  const session = made.add(1, sampleNow + 1_000);
+  made.add(2, sampleNow + 2_000);
+  made.now -= 60_000;
+  made.tick += 999;
+  made.table.sweep();
+  assert.deepEqual(made.table.counts(), { open: 2, finished: 0, failed: 0 });
+  made.tick += 1;
+  await assert.rejects(
+    session.deliver({ round: 1, evidence: [], envelopes: [] }, new Uint8Array(1)),
+    refusal('session/failed', { code: 'session/expired' }),
+  );
+  made.tick += 1_000;
+  made.table.sweep();
+  assert.deepEqual(made.table.counts(), { open: 0, finished: 0, failed: 2 });
   assert.equal(made.wiped(), 2);
 });
 

@@ -1,5 +1,5 @@
 /**
- * All sessions of this node: bounded, found by the own nonce or by the session id, swept by an injected clock. A session
+ * All sessions of this node: bounded, found by the own nonce or by the session id, swept when their time is over. A session
  * that ended is kept for a while without its secrets, so that late calls learn how it ended.
  */
 import { SymbolonError } from '../../wire/errors/index.ts';
@@ -17,7 +17,6 @@ export interface TableOptions {
 /** The sessions of one node. */
 export class SessionTable {
   readonly #opts: TableOptions;
-  readonly #now: () => number;
   readonly #live = new Set<Session>();
   readonly #ended = new Set<Session>();
   readonly #byNonce = new Map<string, Session>();
@@ -26,9 +25,8 @@ export class SessionTable {
   #finished = 0;
   #failed = 0;
 
-  constructor(opts: TableOptions, modules: { readonly now: () => number }) {
+  constructor(opts: TableOptions) {
     this.#opts = opts;
-    this.#now = modules.now;
   }
 
   /** Live sessions, and how many ended since the start. */
@@ -96,11 +94,10 @@ export class SessionTable {
     }
   }
 
-  /** Ends every session whose deadline is over. */
+  /** Ends every session whose time is over. */
   sweep(): void {
-    const now = this.#now();
     for (const session of [...this.#live]) {
-      if (now >= session.deadline) {
+      if (session.over) {
         session.fail(new SymbolonError('session/expired', { session: toHex(session.id) }));
       }
     }

@@ -25,6 +25,7 @@ export function lie(cluster: TestCluster, { from, session, round, payload, to, t
       lastRound: 99,
       transcript: transcript ?? real.transcript,
       deadline: real.deadline,
+      endTick: real.endTick,
       ended: false,
       manifest: real.manifest,
       verified: real.verified,

@@ -41,7 +41,7 @@ export interface SealInput {
   readonly receiver?: Identity;
   /** Transcript hash before this round, 32 bytes. */
   readonly transcript: Uint8Array;
-  /** 1 to 8192 bytes. Stays the caller's, who wipes it where it is secret. */
+  /** 1 to 65,536 bytes (`maxRoundPayload`). Stays the caller's, who wipes it where it is secret. */
   readonly payload: Uint8Array;
 }
 
@@ -132,7 +132,7 @@ function peerKey(of: RawAlgorithm, raw: Uint8Array): KeyObject {
 /**
  * Makes the envelope of one round message. With `to` and `receiver` the payload is encrypted; without, it is broadcast
  * in the clear, signed.
- * @throws SymbolonError `wire/oversize` above 8192 bytes; `channel/bad-key` where the receiver's key can't be used.
+ * @throws SymbolonError `wire/oversize` above 65,536 bytes; `channel/bad-key` where the receiver's key can't be used.
  * @throws TypeError where only one of `to` and `receiver` is given, or the payload is empty: mistakes of the program.
  */
 export function sealEnvelope(

@@ -411,6 +411,7 @@ describe('a document by itself, for tools', () => {
     nonce: 'any',
     pcrs: 'any',
     debug: 'refuse',
+    machine: 'any',
     cache,
   };
   const code = (change: Partial<DocumentQuestion>, bytes = document): ErrorCode | 'accepted' => {

@@ -182,6 +182,11 @@ export interface DocumentQuestion {
   /** Expected registers, 48 bytes each (of a TPM 2.0 also 32), at least one; or `any` to look only. */
   readonly pcrs: ReadonlyMap<number, Uint8Array> | 'any';
   readonly debug: 'refuse' | 'allow';
+  /**
+   * What the statement must say of its machine: module id, or the Name of a TPM's attestation key in hexadecimal; or `any` to
+   * look only. On platform `tpm2` nothing else says that a TPM made it: `roots` are of documents that carry a chain.
+   */
+  readonly machine: string;
   readonly cache?: AuthorityCache;
   readonly openKey?: OpenEs384Key | undefined;
 }
@@ -204,7 +209,7 @@ export function appraiseDocument(bytes: Uint8Array, question: DocumentQuestion):
 }
 
 function verifyAsked(document: Uint8Array, question: DocumentQuestion): Statement {
-  const { platform, nonce, pcrs, debug } = question;
+  const { platform, nonce, pcrs, debug, machine } = question;
   if (pcrs !== 'any' && pcrs.size === 0) {
     throw new SymbolonError('evidence/no-policy', { node: '-', reason: 'no PCR is expected' });
   }
@@ -218,6 +223,9 @@ function verifyAsked(document: Uint8Array, question: DocumentQuestion): Statemen
   if (debug === 'refuse') {
     const refuse = platform === 'nitro' || platform === 'dev' ? refuseDebug : refuseUnmeasured;
     refuse(statement);
+  }
+  if (machine !== 'any' && machine !== statement.machine) {
+    throw new SymbolonError('evidence/other-machine', { node: '-', wanted: machine, got: statement.machine });
   }
   const difference = pcrs === 'any' ? undefined : firstDifference(pcrs, statement.pcrs);
   if (difference !== undefined) {

@@ -25,6 +25,7 @@ for (const kind of ['nitro', 'nitro-tpm'] as const) {
     nonce: 'any',
     pcrs: 'any',
     debug: 'refuse',
+    machine: 'any',
     cache,
   };
   /** True where accepted. Anything but a verdict is thrown on and fails the test. */

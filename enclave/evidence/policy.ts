@@ -77,7 +77,7 @@ export function policyFor(manifest: Manifest, node: string): AppraisalPolicy {
   }
   const images = manifest.measurements
     .filter((one) => one.platform === platform)
-    .map((one) => acceptedImage(node, one));
+    .map((one) => acceptedImage(entry, one));
   if (images.length === 0) {
     throw gap(node, 'the manifest accepts no measurement for the platform of this node');
   }
@@ -97,7 +97,8 @@ export function policyFor(manifest: Manifest, node: string): AppraisalPolicy {
 }
 
 /** @throws SymbolonError `evidence/no-policy` where an image would not be known by what is listed. */
-function acceptedImage(node: string, measurement: ManifestMeasurement): AcceptedImage {
+function acceptedImage(entry: ManifestNode, measurement: ManifestMeasurement): AcceptedImage {
+  const { name: node } = entry;
   const { name, platform, events = [], notBefore, notAfter } = measurement;
   const pcrs = new Map(measurement.pcrs);
   for (const pcr of new Set(events.map((event) => event.pcr))) {
@@ -108,8 +109,9 @@ function acceptedImage(node: string, measurement: ManifestMeasurement): Accepted
     pcrs.set(pcr, replayed);
   }
   refuseZeros(`measurement ${name}`, pcrs);
-  const { all, any, pairs } = imageRules[platform];
-  const missing = all.find((pcr) => !pcrs.has(pcr));
+  const { all, any, pairs, firmware } = imageRules[platform];
+  const missing =
+    all.find((pcr) => !pcrs.has(pcr)) ?? firmware.find((pcr) => !pcrs.has(pcr) && !entry.pcrs.has(pcr));
   if (missing !== undefined) {
     throw gap(node, `measurement ${name} does not name PCR${missing}`);
   }

@@ -1,5 +1,5 @@
 /**
- * What a TPM signs in a quote: TPMS_ATTEST of type TPM_ST_ATTEST_QUOTE (TPM 2.0 Part 2 sections 10.12.8 and 10.12.1). Read strictly, from its
+ * What a TPM signs in a quote: TPMS_ATTEST of type TPM_ST_ATTEST_QUOTE (TPM 2.0 Part 2 sections 10.12.12 and 10.12.4). Read strictly, from its
  * first byte to its last.
  */
 import { digestBytes, hashOfAlg } from './algorithms.ts';

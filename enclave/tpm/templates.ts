@@ -1,6 +1,7 @@
 /**
  * Templates of the keys that we make. A primary key is a function of its hierarchy's seed and its template: the same template
- * gives the same key, with the same Name, for as long as the TPM is not cleared.
+ * gives the same key, with the same Name, until that seed changes: the storage seed with TPM2_Clear, the endorsement seed with
+ * TPM2_ChangeEPS (Part 1 section 14.4).
  */
 import type { TpmHash } from './algorithms.ts';
 import { attribute } from './attributes.ts';

@@ -34,6 +34,37 @@ export const endorsementKeys = {
   p384: () => eccKey({ ...eccEndorsementTemplate, curve: 'p384' }),
 } as const;
 
+/** The primes from 2 to 167. */
+export const smallPrimes: readonly number[] = Array.from({ length: 166 }, (_, i) => i + 2).filter((value) =>
+  Array.from({ length: value - 2 }, (_, i) => i + 2).every((divisor) => value % divisor !== 0),
+);
+const primorial = smallPrimes.reduce((product, prime) => product * BigInt(prime), 1n);
+
+/** A random number of `bytes` bytes. */
+export const bigRandom = (below: (limit: number) => number, bytes: number): bigint =>
+  BigInt(`0x${Buffer.from(Array.from({ length: bytes }, () => below(256))).toString('hex')}`);
+
+/** A number as 256 bytes. */
+export const modulusBytes = (value: bigint): Uint8Array =>
+  new Uint8Array(Buffer.from(value.toString(16).padStart(512, '0'), 'hex'));
+
+/**
+ * A modulus of 2,048 bits in the form of the generator of CVE-2017-15361: the product of two numbers k * M + 65537^a mod M, M the
+ * product of the primes to 167. The factors need not be prime.
+ */
+export function weakModulus(below: (limit: number) => number): bigint {
+  const factor = (): bigint => {
+    let power = 1n;
+    for (let left = below(1 << 12); left > 0; left -= 1) {
+      power = (power * 65537n) % primorial;
+    }
+    // The two highest of 1,024 bits are ones, so that the product has 2,048.
+    const high = (3n << 1022n) | (bigRandom(below, 127) << 6n);
+    return (high / primorial + 1n) * primorial + power;
+  };
+  return factor() * factor();
+}
+
 /** Numbers of a small generator (mulberry32), for tests that must run alike each time. */
 export function seeded(seed: number): (below: number) => number {
   let state = seed >>> 0;

@@ -1,6 +1,7 @@
 /** The command as a person calls it: what it prints and how it ends. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,6 +56,35 @@ test('given one input, then it says what became of it', () => {
     ['address: 15 bytes: accepted\n', 0],
   );
   assert.equal(replay('udp:127.0.0.1:1').stdout, 'address: 15 bytes: refused\n');
+});
+
+test('given an input to replay that is none, or a finding of another target, then it says so and ends with 2', () => {
+  const at = join(folder, 'replayed');
+  const verdict = { kind: 'finding', fault: 'error', said: 'TypeError: x', where: 'here' } as const;
+  const file = saveFinding(at, { target: 'cbor', verdict, input: Uint8Array.of(1) });
+  assert.equal(call('cbor', '--replay', file).status, 0);
+  for (const [given, said] of [
+    [file, /is a finding of cbor, not of address/],
+    [join(at, 'nothing-here.json'), /base64 or the file of a finding/],
+    ['AA=', /base64/],
+    ['AB==', /base64/],
+    [at, /is not the file of a finding/],
+    [program, /is not the file of a finding/],
+  ] as const) {
+    const { status, stderr } = call('address', '--replay', given);
+    assert.equal(status, 2, given);
+    assert.match(stderr, said);
+    assert.doesNotMatch(stderr, /^\s+at /m);
+  }
+});
+
+test('given --list and a reader that has seen enough, then it ends without a word', async () => {
+  const child = spawn(process.execPath, [program, '--list'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  let errors = '';
+  child.stderr.on('data', (part: Buffer) => (errors += part.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  assert.deepEqual([code, errors], [0, '']);
 });
 
 test('given wrong words, then it says so and ends with 2', () => {

@@ -11,6 +11,12 @@ import { help, readOptions, UsageError, type Options } from './options.ts';
 import { targets } from './targets/index.ts';
 import { watch } from './watch.ts';
 
+// `--list | head -1`: a reader that has seen enough is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') {
+    throw error;
+  }
+});
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
@@ -42,12 +48,33 @@ async function main(words: readonly string[]): Promise<number> {
 
 /** Runs one input and says what became of it. */
 function replay(target: Target, given: string): number {
-  const input = fromText(existsSync(given) ? readFinding(given).input : given);
+  const input = inputOf(target, given);
   const verdict = judge(target, input);
   say(
     `${target.name}: ${input.length} bytes: ${verdict.kind === 'finding' ? `${verdict.fault}: ${verdict.said}` : verdict.kind}`,
   );
   return verdict.kind === 'finding' ? 1 : 0;
+}
+
+/** The input of a file or of a text. @throws UsageError where it is neither, or the finding of another target. */
+function inputOf({ name }: Target, given: string): Uint8Array {
+  const isFile = existsSync(given);
+  try {
+    const finding = isFile ? readFinding(given) : { target: name, input: given };
+    if (finding.target !== name) {
+      throw new UsageError(`${given} is a finding of ${finding.target}, not of ${name}`);
+    }
+    return fromText(finding.input);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      throw error;
+    }
+    throw new UsageError(
+      isFile
+        ? `${given} is not the file of a finding`
+        : '--replay takes base64 or the file of a finding, and there is no such file',
+    );
+  }
 }
 
 async function run(chosen: readonly Target[], options: Options): Promise<number> {

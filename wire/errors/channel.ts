@@ -107,7 +107,7 @@ export const channelErrors = {
   'channel/bad-config': {
     http: 400,
     what: 'The configuration of the parent proxy can not be used.',
-    todo: 'Correct the named place; docs name every field. Unknown and repeated fields are refused.',
+    todo: 'Correct the named place; enclave/parent/SPEC.md names every field. Unknown and repeated fields are refused.',
     facts: facts<{ reason: string }>(),
   },
 } as const satisfies Record<string, Entry>;

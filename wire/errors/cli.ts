@@ -23,7 +23,7 @@ export const cliErrors = {
   'cli/unreadable-file': {
     http: 400,
     what: 'A file can not be read, or does not hold what it should.',
-    todo: 'Put back the file from a copy; nothing was changed.',
+    todo: 'Check the path, and that it is the file that the option wants; nothing was changed.',
     facts: facts<{ path: string; reason: string }>(),
   },
   'cli/not-evidence': {

@@ -107,7 +107,7 @@ export const daemonErrors = {
   'session/other-manifest': {
     http: 409,
     what: 'The session names another manifest than the one that this node holds.',
-    todo: 'Bring all nodes to the same manifest with `symbolon manifest`.',
+    todo: 'Bring all nodes to the same manifest: PUT /v1/manifest of the coordinator hands it to them.',
     facts: facts<{ wanted: string; got: string }>(),
   },
   'session/bad-participants': {
@@ -215,7 +215,7 @@ export const daemonErrors = {
   'gate/tpm-set-back': {
     http: 403,
     what: 'The TPM of a participant counts less than it did before: a state of its machine was put back, or its TPM was cleared.',
-    todo: 'Find out whether the machine of the named node was restored from a snapshot; a TPM that was cleared is enrolled anew.',
+    todo: 'Find out whether the machine of the named node was restored from a snapshot. Where its TPM was cleared on purpose, sign a new manifest: peers then begin anew.',
     facts: facts<{ peer: string; field: string; seen: number; got: number }>(),
   },
   'gate/behind-itself': {

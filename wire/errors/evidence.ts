@@ -291,7 +291,7 @@ export const evidenceErrors = {
   },
   'attester/other-key': {
     http: 500,
-    what: 'The TPM does not make the attestation key that this node was enrolled with: it is another TPM, or it was cleared.',
+    what: 'The TPM does not make the attestation key that this node was enrolled with: it is another TPM, or its endorsement seed was changed.',
     todo: 'Bring the node back to its machine, or move its folder away and enrol it anew; the manifest then names the new key.',
     facts: facts<{ wanted: string; got: string }>(),
   },

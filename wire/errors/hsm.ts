@@ -140,13 +140,13 @@ export const hsmErrors = {
   'hsm/wrapped-refused': {
     http: 409,
     what: 'The token is sound and did not unwrap these bytes.',
-    todo: 'The record was changed or sealed under another key: restore it, or repair the share from the other nodes.',
+    todo: 'The record was changed or sealed under another key: restore it, or move the key to the other holders with `symbolon key reshare`.',
     facts: facts<{ algorithm: string }>(),
   },
   'hsm/record-broken': {
     http: 409,
     what: 'A sealed record is not intact.',
-    todo: 'Restore the record from a copy, or repair the share from the other nodes.',
+    todo: 'Restore the record from a copy, or move the key to the other holders with `symbolon key reshare`.',
     facts: facts<{ reason: string }>(),
   },
   'hsm/record-version': {
@@ -182,7 +182,7 @@ export const hsmErrors = {
   'hsm/record-other-generation': {
     http: 409,
     what: 'A sealed record is of another generation of the share: an old record was put back, or a newer one is there.',
-    todo: 'Restore the record of the present generation, or repair the share from the other nodes.',
+    todo: 'Restore the record of the present generation, or move the key to the other holders with `symbolon key reshare`.',
     facts: facts<{ wanted: number; found: number }>(),
   },
   'hsm/record-other-token': {

@@ -71,7 +71,7 @@ export const storeErrors = {
   'store/full': {
     http: 503,
     what: 'The store holds as many records as it may.',
-    todo: 'Retire keys or add a cluster; docs/limits.md gives the number.',
+    todo: 'Move keys to other nodes with `symbolon key reshare`, or add a cluster; docs/limits.md gives the number.',
     facts: facts<{ limit: number }>(),
   },
   'store/closed': {
@@ -83,7 +83,7 @@ export const storeErrors = {
   'guard/missing': {
     http: 500,
     what: 'The replay journal existed and is gone.',
-    todo: 'Put it back. Starting without it would forget which requests were used: see the recovery page before doing that.',
+    todo: 'Put it back. Starting without it would forget which requests were used: see The way back in daemon/guard/SPEC.md before doing that.',
     facts: facts<{ file: string }>(),
   },
   'guard/broken': {

@@ -71,7 +71,7 @@ export const thresholdErrors = {
   'threshold/share-mismatch': {
     http: 409,
     what: 'The secret share does not belong to its public verifying share.',
-    todo: 'The record is damaged or was put together from two keys; restore it from its backup.',
+    todo: 'The record is damaged or was put together from two keys; put back a copy of it, or move the key to the other holders with `symbolon key reshare`.',
     facts: facts<{ index: number }>(),
   },
   'threshold/foreign-nonces': {

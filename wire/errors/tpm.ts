@@ -53,7 +53,7 @@ export const tpmErrors = {
   'tpm/policy-refused': {
     http: 403,
     what: 'The policy of the object does not hold: the machine is not in the state that it was sealed for.',
-    todo: 'Compare the registers with those of the seal; after an intended update seal anew, else repair the share from the other nodes.',
+    todo: 'Compare the registers with those of the seal; after an intended update seal anew, else move the key to the other holders with `symbolon key reshare`.',
     facts: facts<{ command: string; name: string }>(),
   },
   'tpm/blob-refused': {
@@ -73,6 +73,12 @@ export const tpmErrors = {
     what: 'The storage root key of the TPM is not the one that is pinned.',
     todo: 'This is another TPM, it was cleared, or something stands between: give the machine its own TPM back, or enrol anew.',
     facts: facts<{ wanted: string; found: string }>(),
+  },
+  'tpm/not-the-counter': {
+    http: 409,
+    what: 'What the TPM has at this index is not a counter as this program makes it: it could be set back.',
+    todo: 'Find out who put it there; take the counter for lost, and its node out of sessions until it is enrolled anew.',
+    facts: facts<{ index: string; attributes: string; size: number }>(),
   },
   'tpm/bank-absent': {
     http: 409,

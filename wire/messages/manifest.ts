@@ -44,23 +44,26 @@ export interface ImageRules {
   readonly any: readonly number[];
   /** Pairs of registers: where it lists the first, it lists the second too. */
   readonly pairs: readonly (readonly [first: number, second: number])[];
+  /** Registers that the measurement or the node lists: what ran before the boot loader could change all that came after. */
+  readonly firmware: readonly number[];
   /** Registers that must be zeros in the evidence unless the measurement lists them: what came from outside shows there. */
   readonly zero: readonly number[];
 }
-const enclaveImage: ImageRules = { all: [0, 1, 2], any: [], pairs: [], zero: [] };
+const enclaveImage: ImageRules = { all: [0, 1, 2], any: [], pairs: [], firmware: [], zero: [] };
 /**
  * Image rules by platform. Enclaves: image, kernel and application (EIF rules). TPMs (TCG PC Client Platform Firmware
  * Profile; systemd's TPM2 PCR measurements): boot loader and Secure Boot state; then kernel, initrd and command line as a
  * boot loader (8, 9) or a unified kernel image (11) measures them. What came from outside the image shows in 8 (commands that
  * GRUB ran), 12 (a command line or credentials that were added) and 13 (system extensions). Who lists 8 means a boot by
- * GRUB: what it loads, the initrd among it, shows in 9 only. AWS tells an Attestable AMI by 4, 7 and 12, which is enough only
- * where one unified kernel image is the whole boot.
+ * GRUB: what it loads, the initrd among it, shows in 9 only. Drivers from a card or from the firmware's settings run before the
+ * boot loader and show in 2 only, the firmware itself in 0 (AWS's own is AWS's word). AWS tells an Attestable AMI by 4, 7 and
+ * 12, which is enough only where one unified kernel image is the whole boot.
  */
 export const imageRules: Readonly<Record<Platform, ImageRules>> = {
   nitro: enclaveImage,
   dev: enclaveImage,
-  'nitro-tpm': { all: [4, 7], any: [], pairs: [[8, 9]], zero: [8, 12, 13] },
-  tpm2: { all: [4, 7], any: [8, 9, 11], pairs: [[8, 9]], zero: [8, 12, 13] },
+  'nitro-tpm': { all: [4, 7], any: [9, 11], pairs: [[8, 9]], firmware: [2], zero: [8, 12, 13] },
+  tpm2: { all: [4, 7], any: [9, 11], pairs: [[8, 9]], firmware: [0, 2], zero: [8, 12, 13] },
 };
 /** PCRs that tie an enclave to one machine: the role and the id of its instance. Its node lists at least one. */
 export const machinePcrs = [3, 4] as const;
@@ -79,9 +82,14 @@ export const manifestNode = record({
   instance: optional(text(32, /^i-[0-9a-f]{8}(?:[0-9a-f]{9})?$/)),
   /**
    * Platform `tpm2`: the Name of the TPM's attestation key (Part 1 section 16), 34 bytes; who signed the manifest has seen
-   * that this key and the endorsement key are in one TPM (enclave/evidence/SPEC.md, enrolment).
+   * that this key and the endorsement key are in one TPM (enclave/evidence/tpm2/SPEC.md, Enrolment).
    */
   attestationKey: optional(bytes(34)),
+  /**
+   * Platform `tpm2`: SHA-256 of the endorsement key's SubjectPublicKeyInfo, as enrolment gives it: a TPM can make many attestation
+   * keys, and has one endorsement key of a kind. Absent where a CA's certificate of the attestation key was taken instead.
+   */
+  endorsementKey: optional(hash32),
 });
 /** A measured event of an accepted boot. */
 export const manifestEvent = record({
@@ -139,7 +147,7 @@ export const manifestShape = record({
   nodes: list(manifestNode, maxNodes, 2),
   measurements: list(manifestMeasurement, 64, 1),
   /** SHA-256 of the DER of each accepted attestation root, by platform. */
-  roots: list(record({ platform: oneOf(...platforms), sha256: hash32 }), 16, 1),
+  roots: list(record({ platform: oneOf(...platforms), sha256: hash32 }), 16),
   /** Longest age of a peer's evidence in milliseconds; 0 asks for evidence made in the session. */
   evidenceMaxAgeMs: uint(3_600_000),
   clients: list(manifestClient, 64),

@@ -2,6 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import { attribute, hasAttributes } from '../../tpm/attributes.ts';
 import { nameOf, publicKeyOf, readTpmPublic, type TpmPublic } from '../../tpm/public.ts';
+import { isWeakRsa } from '../../tpm/weakRsa.ts';
 import { isSymbolonError, SymbolonError } from '../../../wire/errors/index.ts';
 import { toHex } from '../../../wire/ids.ts';
 
@@ -67,6 +68,9 @@ export function readAttestationKey(bytes: Uint8Array): AttestationKey {
   // Part 2 sections 12.2.3.5 and 12.2.3.6: a restricted signing key has a scheme, and no symmetric algorithm.
   if (area.scheme === undefined || area.symmetric !== undefined) {
     return refuse('without a signature scheme, or with a symmetric algorithm');
+  }
+  if (area.type === 'rsa' && isWeakRsa(area.modulus)) {
+    refuse('an RSA key of a generator whose keys can be factored (CVE-2017-15361)');
   }
   if (area.scheme.hash === 'sha1') {
     throw new SymbolonError('evidence/weak-hash', { where: 'attestation key', hash: 'sha1' });

@@ -73,6 +73,17 @@ const refusesLeaf = (
 };
 
 describe('a good request', () => {
+  test('T09: a second attestation key of one TPM is enrolled under the same endorsement key, of another TPM under another', () => {
+    const one = tpm2PendingEnrolment.decode(begin().pending).endorsement;
+    const second = begin({ request: { ak: writeTpmPublic(attestationArea('rsassa')) } });
+    assert.notDeepEqual(second.name, nameOfScheme());
+    assert.deepEqual(tpm2PendingEnrolment.decode(second.pending).endorsement, one);
+    const leaf = makeKeyCertificate(issuing, eccEk.publicKey, tpmKeyUse.endorsement, 'keyAgreement');
+    const other = begin({
+      request: { ek: writeTpmPublic(eccEk.area), certificates: [leaf, issuing.certificate] },
+    });
+    assert.notDeepEqual(tpm2PendingEnrolment.decode(other.pending).endorsement, one);
+  });
   test('gives a challenge for this key, and the way its certificate leads', () => {
     const { name, chain, challenge, pending } = begin();
     assert.deepEqual(name, nameOfScheme());
@@ -416,6 +427,7 @@ describe('a certificate over the attestation key itself', () => {
     const leaf = akCertificate();
     assert.deepEqual(enrol(leaf), {
       attestationKey: nameOfScheme(),
+      endorsementKey: undefined,
       certificate: sha256(leaf),
       root: sha256(root.certificate),
     });

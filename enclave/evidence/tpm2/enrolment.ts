@@ -2,9 +2,11 @@
  * Enrolment, the verifier's side: shows that an attestation key lives in a TPM that a vendor made, so that a manifest may
  * pin its Name (TPM 2.0 Part 1 section 24; TCG EK Credential Profile). Pure: time and randomness are passed in.
  */
+import { createHash } from 'node:crypto';
 import { attribute, hasAttributes } from '../../tpm/attributes.ts';
 import { makeCredential } from '../../tpm/credential.ts';
-import { readTpmPublic, type TpmPublic } from '../../tpm/public.ts';
+import { publicKeyOf, readTpmPublic, type TpmPublic } from '../../tpm/public.ts';
+import { isWeakRsa } from '../../tpm/weakRsa.ts';
 import { isSymbolonError, SymbolonError } from '../../../wire/errors/index.ts';
 import { equalBytes, hashOf, toHex } from '../../../wire/ids.ts';
 import type { Message } from '../../../wire/shape.ts';
@@ -82,6 +84,7 @@ export function beginEnrolment({
         until: Math.min(now + enrolmentLifeMs, chain.notAfter),
         certificate: chain.certificate,
         root: chain.root,
+        endorsement: spkiHash(area),
       }),
       name,
       chain,
@@ -95,6 +98,8 @@ export function beginEnrolment({
 export interface EnrolledKey {
   /** Name of the attestation key, 34 bytes: `attestationKey` of the node in the manifest. */
   readonly attestationKey: Uint8Array;
+  /** `endorsementKey` of the node, 32 bytes; `undefined` where a CA's certificate stands for it. */
+  readonly endorsementKey: Uint8Array | undefined;
   /** SHA-256 of the DER of the certificate that showed it, and of the root of its chain, 32 bytes each. */
   readonly certificate: Uint8Array;
   readonly root: Uint8Array;
@@ -115,10 +120,11 @@ export function finishEnrolment({
   /** Unix milliseconds. */
   readonly now: number;
 }): EnrolledKey {
-  const { name, expected, until, certificate, root } = readFile(tpm2PendingEnrolment, pending);
+  const { name, expected, until, certificate, root, endorsement } = readFile(tpm2PendingEnrolment, pending);
   const given = readFile(tpm2EnrolmentAnswer, answer);
   const key = toHex(name);
-  if (now > until) {
+  // Written so that a time that is no number is refused too.
+  if (!(now <= until)) {
     throw new SymbolonError('evidence/activation-failed', { key, reason: 'the challenge is too old' });
   }
   if (!equalBytes(given.name, name)) {
@@ -127,7 +133,7 @@ export function finishEnrolment({
   if (!equalBytes(expectedOf(given.secret, name), expected)) {
     throw new SymbolonError('evidence/activation-failed', { key, reason: 'not the secret of the challenge' });
   }
-  return { attestationKey: name, certificate, root };
+  return { attestationKey: name, endorsementKey: endorsement, certificate, root };
 }
 
 /**
@@ -147,8 +153,16 @@ export function enrolByCertificate(question: {
   const { certificates, roots, now } = question;
   const { name, area } = readPinnable(question.ak);
   const { certificate, root } = verifyTpmChain({ certificates, roots, now, use: 'attestation', area });
-  return { attestationKey: name, certificate, root };
+  return { attestationKey: name, endorsementKey: undefined, certificate, root };
 }
+
+/** What tells one TPM from another: a TPM can make as many attestation keys as it is asked for. */
+const spkiHash = (area: TpmPublic): Uint8Array =>
+  new Uint8Array(
+    createHash('sha256')
+      .update(publicKeyOf(area).export({ format: 'der', type: 'spki' }))
+      .digest(),
+  );
 
 const expectedOf = (secret: Uint8Array, name: Uint8Array): Uint8Array =>
   hashOf('symbolon/tpm2-enrolment/1', secret, name);
@@ -180,6 +194,9 @@ function readEndorsementKey(bytes: Uint8Array): TpmPublic {
   }
   if (area.type === 'keyedHash' || area.symmetric === undefined) {
     refuse('neither RSA nor ECC, or without a symmetric algorithm');
+  }
+  if (area.type === 'rsa' && isWeakRsa(area.modulus)) {
+    refuse('an RSA key of a generator whose keys can be factored (CVE-2017-15361)');
   }
   return area;
 }

@@ -67,6 +67,8 @@ const pendingShape = record({
   certificate: hash32,
   /** SHA-256 of the DER of the root that its chain leads to. */
   root: hash32,
+  /** SHA-256 of the endorsement key's SubjectPublicKeyInfo. */
+  endorsement: hash32,
 });
 /** What the verifier keeps between challenge and answer. It holds no secret, but must not be changed by others. */
 export const tpm2PendingEnrolment = message('tpm2-pending-enrolment', 512, pendingShape);

@@ -31,6 +31,7 @@ test('given evidence of a TPM 2.0 of format version 1, then it verifies and says
 interface Enrolment {
   readonly now: number;
   readonly attestationKey: string;
+  readonly endorsementKey: string;
   readonly root: string;
   readonly request: string;
   readonly challenge: string;
@@ -58,5 +59,7 @@ test('given the files of an enrolment of format version 1, then request and answ
   });
   assert.equal(toHex(begun.name), fixture.attestationKey);
   assert.deepEqual(tpm2EnrolmentChallenge.decode(challenge).name, begun.name);
-  assert.equal(toHex(finishEnrolment({ pending, answer, now }).attestationKey), fixture.attestationKey);
+  const enrolled = finishEnrolment({ pending, answer, now });
+  assert.equal(toHex(enrolled.attestationKey), fixture.attestationKey);
+  assert.equal(toHex(enrolled.endorsementKey ?? new Uint8Array()), fixture.endorsementKey);
 });

@@ -329,7 +329,13 @@ describe('the message', () => {
     }
   });
   test('appraiseDocument: a nonce, a register and zeros are judged as for all platforms', () => {
-    const question = { platform: 'tpm2', roots: [], now: boundFields.madeAt, debug: 'refuse' } as const;
+    const question = {
+      platform: 'tpm2',
+      roots: [],
+      now: boundFields.madeAt,
+      debug: 'refuse',
+      machine: 'any',
+    } as const;
     const document = makeTpm2Document();
     const measured = new Map([...bootPcrs].filter(([pcr]) => pcr !== 12));
     assert.ok(appraiseDocument(document, { ...question, nonce: boundFields.nonce, pcrs: measured }).ok);

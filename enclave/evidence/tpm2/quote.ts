@@ -5,6 +5,7 @@
 import type { KeyObject } from 'node:crypto';
 import { readAttested, type Attested } from '../../tpm/attested.ts';
 import { pcrDigestOf } from '../../tpm/pcrs.ts';
+import type { TpmPublic } from '../../tpm/public.ts';
 import { verifySignature, type TpmSignature } from '../../tpm/signature.ts';
 import { SymbolonError } from '../../../wire/errors/index.ts';
 import { equalBytes, toHex } from '../../../wire/ids.ts';
@@ -57,6 +58,20 @@ export function checkQuote({ quote, signature, key, machine, pcrs }: QuoteQuesti
     clock: clockOf(attested),
     firmwareVersion: attested.firmwareVersion,
   };
+}
+
+/**
+ * Part 2 section 12.2.3.5: a key has one scheme, and signs with no other.
+ * @throws SymbolonError `evidence/inconsistent`.
+ */
+export function checkScheme({ scheme }: Pick<TpmPublic, 'scheme'>, signature: TpmSignature): void {
+  if (scheme?.name !== signature.scheme || scheme.hash !== signature.hash) {
+    throw inconsistent(
+      'scheme of the attestation key and of the signature',
+      `${scheme?.name ?? 'none'} ${scheme?.hash ?? 'none'}`,
+      `${signature.scheme} ${signature.hash}`,
+    );
+  }
 }
 
 /** Part 2 section 10.11.1: milliseconds in 64 bits. What no TPM can have counted is refused, so that a number holds the rest. */

@@ -55,6 +55,15 @@ describe('quotes in the files of other software', () => {
       assert.deepEqual(other, files.quote);
     });
   }
+  test('a signature of another scheme than the one of the key', () => {
+    // Both schemes use one RSA key here: the signature itself is right.
+    const files = quoteOf('rsassa');
+    const signature = signQuote(files.quote, 'rsapss');
+    assert.ok(verifyQuote({ ...files, signature, key: pem('rsassa') }));
+    assertRefuses(() => verifyQuote({ ...files, signature }), 'evidence/inconsistent', {
+      what: 'scheme of the attestation key and of the signature',
+    });
+  });
   test('T02: another nonce; `any` only where it is written', () => {
     const files = quoteOf('ecdsa');
     assertRefuses(() => verifyQuote({ ...files, nonce: bytes(20, 6) }), 'evidence/nonce-mismatch');

@@ -6,15 +6,16 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readAttested } from '../../tpm/attested.ts';
 import { hashOfAlg, algOfHash, digestBytes, type TpmHash } from '../../tpm/algorithms.ts';
 import { readSignature, verifySignature, type TpmSignature } from '../../tpm/signature.ts';
+import { isWeakRsa } from '../../tpm/weakRsa.ts';
 import { SymbolonError } from '../../../wire/errors/index.ts';
 import { equalBytes, toHex } from '../../../wire/ids.ts';
 import { DerReader, integerBytes, readDer, tag } from '../../x509/der.ts';
 import type { NamedEvent, TpmClock } from '../statement.ts';
-import { readAttestationKey, readPart } from './attestationKey.ts';
+import { readAttestationKey, readPart, type AttestationKey } from './attestationKey.ts';
 import { maxQuote, maxQuoteSignature, maxTpmPublic, type TpmBank } from './document.ts';
 import { readEventLog } from './eventLog.ts';
 import { matchLog } from './logMatch.ts';
-import { checkQuote } from './quote.ts';
+import { checkQuote, checkScheme } from './quote.ts';
 
 /** A quote as files hold it. Every expectation is given, or waived by its name. */
 export interface QuoteFiles {
@@ -52,8 +53,11 @@ export interface QuoteReport {
  */
 export function verifyQuote(files: QuoteFiles): QuoteReport {
   capped(files.quote, maxQuote);
-  const { key, machine } = readKey(capped(files.key, 2 * maxTpmPublic));
+  const { key, machine, area } = readKey(capped(files.key, 2 * maxTpmPublic));
   const signature = readSignatureFile(capped(files.signature, maxQuoteSignature), key, files.quote);
+  if (area !== undefined) {
+    checkScheme(area, signature);
+  }
   const { quote, pcrs } = files;
   const verified = checkQuote({ quote, signature, key, machine: machine ?? 'PEM', pcrs });
   if (files.nonce !== 'any' && !equalBytes(files.nonce, verified.extraData)) {
@@ -83,10 +87,14 @@ function capped(bytes: Uint8Array, limit: number): Uint8Array {
   return bytes;
 }
 
-function readKey(bytes: Uint8Array): { readonly key: KeyObject; readonly machine: string | undefined } {
+/** PEM has neither a Name nor the key's public area. */
+type QuoteKey =
+  AttestationKey | { readonly key: KeyObject; readonly machine: undefined; readonly area: undefined };
+
+function readKey(bytes: Uint8Array): QuoteKey {
   const text = Buffer.from(bytes).toString('latin1');
   if (text.trimStart().startsWith('-----BEGIN PUBLIC KEY-----')) {
-    return { key: readPem(text), machine: undefined };
+    return { key: readPem(text), machine: undefined, area: undefined };
   }
   // A TPM2B_PUBLIC starts with its length, a TPMT_PUBLIC with a type of at most 0x25.
   const [high = 0, low = 0] = bytes;
@@ -110,6 +118,10 @@ function readPem(text: string): KeyObject {
     key.asymmetricKeyType === 'rsa'
       ? [2048, 3072, 4096].includes(modulusLength) && publicExponent === 65537n
       : key.asymmetricKeyType === 'ec' && ['prime256v1', 'secp384r1'].includes(namedCurve);
+  const { n = '' } = key.asymmetricKeyType === 'rsa' ? key.export({ format: 'jwk' }) : {};
+  if (isWeakRsa(Buffer.from(n, 'base64url'))) {
+    refuse('an RSA key of a generator whose keys can be factored (CVE-2017-15361)');
+  }
   return good ? key : refuse('neither RSA of 2048 bits or more with exponent 65537, nor P-256, nor P-384');
 }
 

@@ -31,6 +31,8 @@ describe('policy over a statement', () => {
     digest: new Uint8Array(createHash('sha256').update(content).digest()),
   });
   const pcrs = new Map([
+    [0, extended('firmware')],
+    [2, extended('driver')],
     [4, extended(...boot)],
     [7, bytes(32, 7)],
     [8, extended('cmdline')],
@@ -38,7 +40,12 @@ describe('policy over a statement', () => {
     [12, new Uint8Array(32)],
     [13, new Uint8Array(32)],
   ]);
+  const firmware = [
+    { pcr: 0, type: eventType.EV_S_CRTM_VERSION, data: 'firmware', measured: 'firmware' },
+    { pcr: 2, type: eventType.EV_EFI_BOOT_SERVICES_DRIVER, data: 'driver', measured: 'driver' },
+  ];
   const log = makeEventLog([
+    ...firmware,
     { pcr: 4, type: eventType.EV_EFI_BOOT_SERVICES_APPLICATION, data: 'shim' },
     { pcr: 4, type: eventType.EV_EFI_BOOT_SERVICES_APPLICATION, data: 'grub' },
     { pcr: 8, type: eventType.EV_IPL, data: 'kernel_cmdline: quiet', measured: 'cmdline' },
@@ -57,7 +64,13 @@ describe('policy over a statement', () => {
       [7, bytes(32, 7)],
       [9, bytes(32, 9)],
     ]),
-    events: [event(4, 'shim', 'shim'), event(4, 'grub', 'grub'), event(8, 'cmdline', 'cmdline')],
+    events: [
+      event(0, 'firmware-version', 'firmware'),
+      event(2, 'option-rom', 'driver'),
+      event(4, 'shim', 'shim'),
+      event(4, 'grub', 'grub'),
+      event(8, 'cmdline', 'cmdline'),
+    ],
     reason: 'test',
     notBefore: 0,
     notAfter: Number.MAX_SAFE_INTEGER,
@@ -94,6 +107,7 @@ describe('policy over a statement', () => {
   });
   test('the refusal names the event that changed, where a log tells', () => {
     const changed = makeEventLog([
+      ...firmware,
       { pcr: 4, type: eventType.EV_EFI_BOOT_SERVICES_APPLICATION, data: 'shim' },
       { pcr: 4, type: eventType.EV_EFI_BOOT_SERVICES_APPLICATION, data: 'evil', measured: 'evil' },
       { pcr: 7, type: eventType.EV_SEPARATOR, data: bytes(4, 0) },
@@ -140,7 +154,7 @@ describe('policy over a statement', () => {
   test('T01: an image that tells the commands of GRUB and not its files, or the reverse', () => {
     const measurements = [{ ...image, pcrs: new Map([...image.pcrs].slice(0, 1)) }];
     assertRefuses(() => judge(shown, { measurements }), 'evidence/no-policy');
-    const files = [{ ...image, events: image.events.slice(0, 2) }];
+    const files = [{ ...image, events: image.events.slice(0, -1) }];
     assertRefuses(() => judge(shown, { measurements: files }), 'evidence/measured-outside', { pcr: 8 });
   });
 });

@@ -7,7 +7,7 @@ import { readAttestationKey, readPart } from './attestationKey.ts';
 import { tpm2Document, tpm2QualifyingData, type Tpm2Evidence } from './document.ts';
 import { readEventLog } from './eventLog.ts';
 import { matchLog } from './logMatch.ts';
-import { checkQuote } from './quote.ts';
+import { checkQuote, checkScheme } from './quote.ts';
 
 /**
  * Verifies the evidence of a TPM 2.0: form, attestation key, quote, what it binds, event log. Whether the key is the one
@@ -18,14 +18,7 @@ export function tpm2Statement(document: Uint8Array): Statement {
   const shown = readDocument(document);
   const { area, key, machine } = readAttestationKey(shown.key);
   const signature = readPart('signature', () => readSignature(shown.signature));
-  // Part 2 section 12.2.3.5: the key has one scheme, and signs with no other.
-  if (area.scheme?.name !== signature.scheme || area.scheme.hash !== signature.hash) {
-    throw new SymbolonError('evidence/inconsistent', {
-      what: 'scheme of the attestation key and of the signature',
-      wanted: `${area.scheme?.name ?? 'none'} ${area.scheme?.hash ?? 'none'}`,
-      got: `${signature.scheme} ${signature.hash}`,
-    });
-  }
+  checkScheme(area, signature);
   const { quote, pcrs } = shown;
   const { bank, extraData, clock } = checkQuote({ quote, signature, key, machine, pcrs });
   if (bank !== shown.bank) {

@@ -103,7 +103,7 @@ export function verifyTpmChain(question: TpmChainQuestion): TpmChain {
     const place = i === path.length - 1 ? 'root' : `ca ${path.length - 1 - i}`;
     checkTime(place, authority, question.now);
     // Below this one stand i authorities; RFC 5280 section 4.2.1.9 counts those, not the leaf.
-    checkAuthority(place, authority, i);
+    checkAuthority(place, authority, i, use);
   }
   const root = path.at(-1) ?? leaf;
   return {
@@ -165,20 +165,27 @@ function isSignedBy(certificate: CertificateView, authority: CertificateView): b
 }
 
 function signatureAlgorithm({ der }: CertificateView): { readonly hash: string; readonly key: 'rsa' | 'ec' } {
-  const outer = DerReader.inside(readDer(der, tag.sequence));
-  outer.next(tag.sequence);
-  const algorithm = DerReader.inside(outer.next(tag.sequence));
-  const known = signatureHashes.get(oidText(algorithm.next(tag.oid)));
+  const { id, parameters, done } = readPart('certificate', () => {
+    const outer = DerReader.inside(readDer(der, tag.sequence));
+    outer.next(tag.sequence);
+    const algorithm = DerReader.inside(outer.next(tag.sequence));
+    return {
+      id: oidText(algorithm.next(tag.oid)),
+      parameters: algorithm.done ? '' : toHex(algorithm.next().raw),
+      done: algorithm.done,
+    };
+  });
+  const known = signatureHashes.get(id);
   // RFC 4055 section 5: NULL for RSA; RFC 5758 section 3.2: nothing for ECDSA.
-  const parameters = algorithm.done ? '' : toHex(algorithm.next().raw);
-  if (known === undefined || !algorithm.done || parameters !== (known.key === 'rsa' ? '0500' : '')) {
+  if (known === undefined || !done || parameters !== (known.key === 'rsa' ? '0500' : '')) {
     throw broken('chain', 'a signature algorithm that is not RSA PKCS #1 or ECDSA with SHA-256 or more');
   }
   return known;
 }
 
 function checkTime(certificate: string, { notBefore, notAfter }: CertificateView, now: number): void {
-  if (now < notBefore || now > notAfter) {
+  // Written so that a time that is no number is refused too.
+  if (!(notBefore <= now && now <= notAfter)) {
     throw new SymbolonError('evidence/certificate-not-valid', {
       certificate,
       clock: 'now',
@@ -196,8 +203,16 @@ function checkCritical(place: string, { unknownCritical }: CertificateView): voi
   }
 }
 
-function checkAuthority(place: string, view: CertificateView, below: number): void {
+function checkAuthority(place: string, view: CertificateView, below: number, use: TpmKeyUse): void {
   checkCritical(place, view);
+  // RFC 5280 section 4.2.1.12: a certificate with this extension is for its uses alone. Where it is not critical, an authority's is
+  // not judged: vendors write there what their own software looks for.
+  if (
+    view.unknownCritical.includes(oid.extendedKeyUsage) &&
+    !extendedKeyUses(view).includes(tpmKeyUse[use])
+  ) {
+    throw broken(place, `its critical extended key usage lacks ${tpmKeyUse[use]}`);
+  }
   const { basicConstraints, keyUsage } = view;
   // RFC 5280 section 6.1.4 (k), (l) and (n).
   if (basicConstraints?.ca !== true) {

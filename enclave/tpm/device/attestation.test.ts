@@ -5,12 +5,19 @@ import { assertRefusal } from '../../../test/pki/refusal.ts';
 import { noSwtpm } from '../../../test/swtpm.ts';
 import { readAttested } from '../attested.ts';
 import { attribute, hasAttributes } from '../attributes.ts';
+import { TpmWriter } from '../bytes.ts';
 import { makeCredential } from '../credential.ts';
 import { pcrDigestOf } from '../pcrs.ts';
 import { nameOf, publicKeyOf, readTpmPublic } from '../public.ts';
 import { readSignature, verifySignature } from '../signature.ts';
-import { attestationTemplate } from '../templates.ts';
+import { attestationTemplate, hierarchy } from '../templates.ts';
+import { responseName } from './codes.ts';
+import { execute } from './command.ts';
+import { TpmLink } from './link.ts';
+import { nvAttribute } from './nv.ts';
+import { plainEntity } from './session.ts';
 import { random, testTpm, tpmOf } from './testing.ts';
+import { openTransport } from './transport.ts';
 
 const selection = { bank: 'sha256', pcrs: [0, 4, 7, 11, 16] } as const;
 
@@ -142,5 +149,65 @@ describe('the memory of a real TPM', { skip: noSwtpm }, () => {
     await tpm.undefineIndex(index);
     await tpm.defineCounter(index);
     assert.ok((await tpm.incrementCounter(index)) > first + 1n);
+  });
+
+  test('given another index in the place of the counter, then it is neither read nor incremented as one', async (t) => {
+    const { tpm, swtpm } = await testTpm(t);
+    const index = 0x01500001;
+    const { authRead, authWrite, ownerRead, counter, noDA } = nvAttribute;
+    const usual = authRead | authWrite | ownerRead | noDA;
+    /** Puts an index there and writes it, by its own empty auth value: 8 bytes, or one more count. */
+    const put = async (attributes: number, size = 8): Promise<void> => {
+      const area = new TpmWriter().u32(index).u16(0x000b).u32(attributes).sized().u16(size).done();
+      await new TpmLink({ address: swtpm.address, timeoutMs: 20_000 }).turn((ask) =>
+        execute(ask, {
+          command: 'NV_DefineSpace',
+          entities: [plainEntity(hierarchy.owner)],
+          authorizations: ['empty'],
+          parameters: new TpmWriter().sized().sized(area).done(),
+        }),
+      );
+      const isCounter = (attributes & counter) !== 0;
+      const rest = new TpmWriter().u32(index).u32(index).u32(9).u32(0x40000009).u16(0).u8(1).u16(0);
+      const parameters = isCounter
+        ? []
+        : [new TpmWriter().sized(new Uint8Array(size).fill(255)).u16(0).done()];
+      const body = rest.raw(...parameters).done();
+      // TPM2_NV_Increment, or TPM2_NV_Write (Part 3 section 31.7), which the product never sends.
+      const command = new TpmWriter()
+        .u16(0x8002)
+        .u32(10 + body.length)
+        .u32(isCounter ? 0x134 : 0x137)
+        .raw(body);
+      const way = await openTransport(swtpm.address);
+      let response = await way.exchange(command.done());
+      // TPM_RC_RETRY: the TPM first notes that an index which counts wrong auth values is used.
+      while (responseName(new DataView(response.buffer).getUint32(6)) === 'RETRY') {
+        response = await way.exchange(command.done());
+      }
+      await way.close();
+      assert.deepEqual(response.subarray(6, 10), new Uint8Array(4), 'it is written');
+    };
+    // An ordinary index with a value far above, a longer one, and counters with another attribute (OWNERWRITE, READ_STCLEAR, DA).
+    const others: readonly (readonly [attributes: number, size?: number])[] = [
+      [usual],
+      [usual, 16],
+      [usual | counter | (1 << 1)],
+      [usual | counter | 0x80000000],
+      [(usual & ~noDA) | counter],
+    ];
+    for (const [attributes, size] of others) {
+      await put(attributes, size);
+      for (const work of [() => tpm.readCounter(index), () => tpm.incrementCounter(index)]) {
+        await assert.rejects(work(), (error: unknown) => {
+          assertRefusal(error, 'tpm/not-the-counter', { index: '0x01500001', size: size ?? 8 });
+          return true;
+        });
+      }
+      await tpm.undefineIndex(index);
+    }
+    await put(usual | counter);
+    const value = await tpm.readCounter(index);
+    assert.equal(await tpm.incrementCounter(index), value + 1n);
   });
 });

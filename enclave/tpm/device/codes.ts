@@ -8,7 +8,6 @@ export const commandCode = {
   NV_DefineSpace: 0x12a,
   CreatePrimary: 0x131,
   NV_Increment: 0x134,
-  NV_Write: 0x137,
   Startup: 0x144,
   ActivateCredential: 0x147,
   NV_Read: 0x14e,

@@ -152,6 +152,36 @@ describe('what stands between us and the TPM', { skip: noSwtpm }, () => {
     assert.equal(quotes, 2);
   });
 
+  test('given a TPM that reads 0 bytes at once, or gives none, then it is refused and not asked for ever', async () => {
+    let reads = 0;
+    const link = (change: (command: string, response: Uint8Array) => Uint8Array): TpmLink =>
+      new TpmLink({
+        address: swtpm.address,
+        timeoutMs: 20_000,
+        open: interposed(async (command, _, exchange) => {
+          reads += command === 'NV_Read' ? 1 : 0;
+          assert.ok(reads < 4, 'it is read again and again');
+          return change(command, await exchange());
+        }),
+      });
+    const read = (changed: TpmLink) =>
+      changed.turn(async (ask) => readNv(ask, await readNvPublic(ask, index), 'empty'));
+    assert.equal((await read(link((_, response) => response))).length, 8);
+    // GetCapability: header 10, moreData 1, capability 4, count 4, property 4, value 4.
+    const none = link((command, response) =>
+      command === 'GetCapability' ? Uint8Array.of(...response.subarray(0, 23), 0, 0, 0, 0) : response,
+    );
+    await refusedWith(read(none), 'tpm/malformed');
+    assert.equal(reads, 1);
+    // A response in the session of the empty password: no data, no nonce, no HMAC.
+    const body = [0, 0, 0, 2, 0, 0, 0, 0, 1, 0, 0];
+    const empty = link((command, response) =>
+      command === 'NV_Read' ? Uint8Array.of(0x80, 2, 0, 0, 0, 21, 0, 0, 0, 0, ...body) : response,
+    );
+    await refusedWith(read(empty), 'tpm/malformed');
+    assert.equal(reads, 2);
+  });
+
   test('given a TPM that asks to try again, then the same bytes are sent until it takes them', async () => {
     const sent: string[] = [];
     const codes = [0x922, 0x90a, 0x908, 0x920];

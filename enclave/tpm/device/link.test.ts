@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -300,6 +301,90 @@ test(
     }
   },
 );
+
+describe('a device that hangs', () => {
+  const hanging = { reason: 'an earlier command hangs in the device' };
+
+  test('given a command that is not answered, then no other one goes into the device until it is, or has failed', async () => {
+    const response = Uint8Array.of(0x80, 1, 0, 0, 0, 16, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4);
+    const ends: readonly ((done: (response: Uint8Array) => void, fail: (error: Error) => void) => void)[] = [
+      (done) => {
+        done(response.slice());
+      },
+      (_, fail) => {
+        fail(new Error('the read ended'));
+      },
+    ];
+    for (const end of ends) {
+      let opened = 0;
+      let settle: () => void = () => undefined;
+      const tpm = new Tpm({
+        address: { kind: 'device', path: '/nowhere' },
+        timeoutMs: 20,
+        random,
+        storageRoot: 'unpinned',
+        open: () => {
+          opened += 1;
+          const hangs = opened === 1;
+          return Promise.resolve({
+            exchange: () =>
+              hangs
+                ? new Promise<Uint8Array>((done, fail) => {
+                    settle = () => {
+                      end(done, fail);
+                    };
+                  })
+                : Promise.resolve(response.slice()),
+            close: () => Promise.resolve(),
+          });
+        },
+      });
+      await refusedWith(tpm.getRandom(4), 'tpm/unavailable', { reason: 'no answer in time' });
+      for (let i = 0; i < 6; i += 1) {
+        await refusedWith(tpm.getRandom(4), 'tpm/unavailable', hanging);
+      }
+      assert.equal(opened, 1);
+      settle();
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual(await tpm.getRandom(4), Uint8Array.of(1, 2, 3, 4));
+      assert.equal(opened, 2);
+    }
+  });
+
+  test(
+    'given a real one that never answers, then files can still be read',
+    { timeout: 60_000 },
+    async (t) => {
+      const silent =
+        'import os, pty, sys; m, s = pty.openpty(); print(os.ttyname(s), flush=True); sys.stdin.read()';
+      const child = spawn('python3', ['-c', silent], { stdio: ['pipe', 'pipe', 'inherit'] });
+      const ended = once(child, 'exit');
+      t.after(async () => {
+        child.kill('SIGKILL');
+        await ended;
+      });
+      const [line] = (await once(child.stdout, 'data')) as [Buffer];
+      const tpm = tpmAt({ kind: 'device', path: line.toString('utf8').trim() }, 50);
+      await refusedWith(tpm.getRandom(8), 'tpm/unavailable', { reason: 'no answer in time' });
+      // libuv has 4 threads for files.
+      for (let i = 0; i < 6; i += 1) {
+        await refusedWith(tpm.getRandom(8), 'tpm/unavailable', hanging);
+      }
+      assert.ok((await stat(tmpdir())).isDirectory());
+      child.stdin.end();
+      await ended;
+      // The terminal is gone, so the read ends: the next wish is for a device that is not there.
+      for (let reason: unknown = hanging.reason; reason === hanging.reason;) {
+        await assert.rejects(tpm.getRandom(8), (error: unknown) => {
+          assert.ok(isSymbolonError(error, 'tpm/unavailable'));
+          ({ reason } = error.facts);
+          return true;
+        });
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+  );
+});
 
 test('given a way that is there only after the call was given up, then it is closed and no command goes on it', async () => {
   let opened: () => void = () => undefined;

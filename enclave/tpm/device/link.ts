@@ -33,6 +33,8 @@ export class TpmLink {
   #last: Promise<unknown> = Promise.resolve();
   #transport: TpmTransport | undefined;
   #closed = false;
+  /** Whether a device still has a command that nobody waits for any more. */
+  #hangs = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -92,11 +94,16 @@ export class TpmLink {
     if (this.#closed) {
       throw this.#unavailable('closed');
     }
+    // Each call into a device that hangs keeps a thread of the few that all files share; one is lent, and no more.
+    if (this.#hangs) {
+      throw this.#unavailable('an earlier command hangs in the device');
+    }
     let timer: NodeJS.Timeout | undefined;
     const over = new AbortController();
     const late = new Promise<never>((_, fail) => {
       timer = setTimeout(
         () => {
+          this.#hangs = this.#options.address.kind === 'device';
           fail(this.#unavailable('no answer in time'));
         },
         Math.max(deadline - performance.now(), 1),
@@ -108,10 +115,14 @@ export class TpmLink {
     } catch (error) {
       // A late answer must not be taken for that of the next command: the way ends with the call.
       over.abort();
-      asked.then(
-        (response) => response.fill(0),
-        () => undefined,
-      );
+      void asked
+        .then(
+          (response) => response.fill(0),
+          () => undefined,
+        )
+        .then(() => {
+          this.#hangs = false;
+        });
       this.#drop();
       throw error;
     } finally {

@@ -1,6 +1,7 @@
 /** Commands of the TPM's own memory (TPM 2.0 Part 3 section 31): certificates that the maker put there, and counters of ours. */
 import { createHash } from 'node:crypto';
 import { algOfHash, hashOfAlg } from '../algorithms.ts';
+import { SymbolonError } from '../../../wire/errors/index.ts';
 import { TpmReader, TpmWriter } from '../bytes.ts';
 import { execute, type Authorization } from './command.ts';
 import { property, readProperty } from './general.ts';
@@ -15,7 +16,19 @@ export const nvAttribute = {
   ownerRead: 1 << 17,
   authRead: 1 << 18,
   noDA: 1 << 25,
+  /** The TPM sets it with the first write; until then the index can't be read. */
+  written: 1 << 29,
 } as const;
+
+/** Attributes of our counters; the TPM adds `written`. */
+const counterAttributes =
+  nvAttribute.authRead |
+  nvAttribute.authWrite |
+  nvAttribute.ownerRead |
+  nvAttribute.counter |
+  nvAttribute.noDA;
+/** Bytes of a counter (Part 2 section 13.2, TPM_NT_COUNTER). */
+const counterBytes = 8;
 
 /** An NV index. */
 export interface NvIndex extends Entity {
@@ -53,11 +66,39 @@ export async function readNvPublic(ask: Ask, handle: number): Promise<NvIndex> {
 }
 
 /**
+ * {@link readNvPublic} of a counter as {@link defineCounter} makes it, written or not yet. Whoever has the owner's auth value can put
+ * another index of 8 bytes at the same handle, and set that one back. The Name binds these attributes to what is then authorized.
+ * @throws SymbolonError `tpm/not-the-counter`.
+ */
+export async function readCounterPublic(ask: Ask, handle: number): Promise<NvIndex> {
+  const index = await readNvPublic(ask, handle);
+  // TPM_NT stands in the attributes: all its four bits are compared with them.
+  if ((index.attributes & ~nvAttribute.written) !== counterAttributes || index.size !== counterBytes) {
+    throw new SymbolonError('tpm/not-the-counter', {
+      index: hex32(handle),
+      attributes: hex32(index.attributes),
+      size: index.size,
+    });
+  }
+  return index;
+}
+
+const hex32 = (value: number): string => `0x${value.toString(16).padStart(8, '0')}`;
+
+/**
  * TPM2_NV_Read (section 31.13): all of an index that its own, empty auth value may read.
  * @param auth - a salted session, where the answer must be authentic.
  */
 export async function readNv(ask: Ask, index: NvIndex, auth: Authorization): Promise<Uint8Array> {
   const most = Math.min((await readProperty(ask, property.nvBufferMax)) ?? 512, 1024);
+  // Nobody authenticates the property. With 0 every read would ask for nothing, without end.
+  if (most === 0) {
+    throw new SymbolonError('tpm/malformed', {
+      what: 'GetCapability',
+      reason: 'a TPM that reads 0 bytes of an index at once',
+      offset: 0,
+    });
+  }
   const out = new Uint8Array(index.size);
   for (let at = 0; at < index.size;) {
     const wanted = Math.min(index.size - at, most);
@@ -86,13 +127,12 @@ export async function defineCounter(
   auth: Authorization,
   handle: number,
 ): Promise<void> {
-  const { authRead, authWrite, ownerRead, counter, noDA } = nvAttribute;
   const area = new TpmWriter()
     .u32(handle)
     .u16(algOfHash.sha256)
-    .u32(authRead | authWrite | ownerRead | counter | noDA)
+    .u32(counterAttributes)
     .sized()
-    .u16(8)
+    .u16(counterBytes)
     .done();
   const { parameters } = await execute(ask, {
     command: 'NV_DefineSpace',

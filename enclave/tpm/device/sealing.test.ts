@@ -146,7 +146,13 @@ describe('sealing in a real TPM', { skip: noSwtpm }, () => {
       { ...good, auth: new Uint8Array() },
       { ...good, auth: random(33).fill(1) },
       { ...good, auth: Uint8Array.of(1, 0) },
-    ]) {
+      { ...good, auth: undefined, registers: { bank: 'sha256', values: new Map() } },
+      { ...good, registers: { bank: 'sha256', values: new Map() } },
+      { ...good, registers: { bank: 'sha256', values: new Map([[7, random(31)]]) } },
+      { ...good, registers: { bank: 'sha256', values: new Map([[7, random(48)]]) } },
+      { ...good, registers: { bank: 'sha384', values: new Map([[7, random(32)]]) } },
+      { ...good, registers: { bank: 'sha256', values: new Map([[24, random(32)]]) } },
+    ] as const) {
       await assert.rejects(tpm.seal(wrong), RangeError);
     }
   });

@@ -2,7 +2,7 @@
  * Secrets that a TPM gives back only on the same machine, while its registers have the values of the seal, to who knows the
  * auth value. Secret and auth value cross to the TPM encrypted, or not at all.
  */
-import type { TpmHash } from '../algorithms.ts';
+import { digestBytes, type TpmHash } from '../algorithms.ts';
 import { pcrDigestOf, type PcrSelection } from '../pcrs.ts';
 import { emptyPolicy, policyAuthValue, policyPcr } from '../policyDigest.ts';
 import type { Random } from '../sharedSecret.ts';
@@ -16,7 +16,7 @@ import type { LoadedKey } from './session.ts';
 /** Registers of one bank with the values that they must have. */
 export interface WantedRegisters {
   readonly bank: TpmHash;
-  /** By index 0 to 23; need not be the present ones. */
+  /** By index 0 to 23, at least one, each as long as a digest of the bank; need not be the present ones. */
   readonly values: ReadonlyMap<number, Uint8Array>;
 }
 
@@ -61,6 +61,9 @@ export async function sealBelow(
   if (auth !== undefined && (auth.length === 0 || auth.length > maxAuth || auth.at(-1) === 0)) {
     throw new RangeError(`an auth value of 1 to ${maxAuth} bytes, the last one not zero, is needed`);
   }
+  if (registers !== undefined) {
+    checkRegisters(registers);
+  }
   let policy = emptyPolicy(hash);
   if (registers !== undefined) {
     const pcrs = [...registers.values.keys()].sort((a, b) => a - b);
@@ -76,6 +79,19 @@ export async function sealBelow(
       data: secret,
     }),
   );
+}
+
+function checkRegisters({ bank, values }: WantedRegisters): void {
+  // PolicyPCR over no register holds in every state of the machine.
+  if (values.size === 0) {
+    throw new RangeError('registers to seal to, but none is named');
+  }
+  const size = digestBytes[bank];
+  for (const [pcr, value] of values) {
+    if (value.length !== size) {
+      throw new RangeError(`register ${pcr} of ${value.length} bytes where the bank has ${size}`);
+    }
+  }
 }
 
 /** Opens a blob below a loaded storage key. The caller owns and wipes the secret. */

@@ -28,7 +28,7 @@ import {
   type HierarchyAuth,
 } from './keys.ts';
 import { TpmLink, type Ask, type LinkOptions } from './link.ts';
-import { defineCounter, incrementNv, readNv, readNvPublic, undefineNv } from './nv.ts';
+import { defineCounter, incrementNv, readCounterPublic, readNv, readNvPublic, undefineNv } from './nv.ts';
 import { activate, evictControl, quoteBy, readPublic, type OwnedKey, type SealedBlob } from './objects.ts';
 import { extendPcr, readPcrValues } from './pcr.ts';
 import { policyBySecret } from './policy.ts';
@@ -178,7 +178,7 @@ export class Tpm {
     );
   }
 
-  /** The attestation key: the same for as long as the TPM is not cleared. */
+  /** The attestation key: the same until the seed of its hierarchy changes. */
   attestationKey(): Promise<TpmKey> {
     return this.#link.turn((ask) => this.#withAttestation(ask, (key) => Promise.resolve(keyOf(key))));
   }
@@ -265,22 +265,28 @@ export class Tpm {
     );
   }
 
-  /** Counts one up; gives the new value, authenticated. */
+  /**
+   * Counts one up; gives the new value, authenticated.
+   * @throws SymbolonError `tpm/not-the-counter` where another index, or one with other attributes, stands there.
+   */
   incrementCounter(index: number): Promise<bigint> {
     return this.#link.turn((ask) =>
       this.#withSalted(ask, async (session) => {
         const auth = { session, auth: new Uint8Array() };
-        await incrementNv(ask, await readNvPublic(ask, index), auth);
-        return bigOf(await readNv(ask, await readNvPublic(ask, index), auth));
+        await incrementNv(ask, await readCounterPublic(ask, index), auth);
+        return bigOf(await readNv(ask, await readCounterPublic(ask, index), auth));
       }),
     );
   }
 
-  /** The value of a counter, authenticated. Before the first increment the TPM refuses (`NV_UNINITIALIZED`). */
+  /**
+   * The value of a counter, authenticated. Before the first increment the TPM refuses (`NV_UNINITIALIZED`).
+   * @throws SymbolonError `tpm/not-the-counter` where another index, or one with other attributes, stands there.
+   */
   readCounter(index: number): Promise<bigint> {
     return this.#link.turn((ask) =>
       this.#withSalted(ask, async (session) =>
-        bigOf(await readNv(ask, await readNvPublic(ask, index), { session, auth: new Uint8Array() })),
+        bigOf(await readNv(ask, await readCounterPublic(ask, index), { session, auth: new Uint8Array() })),
       ),
     );
   }

@@ -45,7 +45,10 @@ function sizeOf(header: Uint8Array): number | undefined {
   return size >= headerBytes && size <= maxTpmBytes ? size : undefined;
 }
 
-/** /dev/tpmrm0: a write is a command, a read its response, whole. */
+/**
+ * /dev/tpmrm0: a write is a command, a read its response, whole. Both block a thread of libuv's pool until the device answers;
+ * closing waits for them and ends neither. Whoever gave an exchange up opens no other way until it has settled.
+ */
 class DeviceTransport implements TpmTransport {
   readonly #file: FileHandle;
   readonly #unavailable: Unavailable;

@@ -22,8 +22,15 @@ export const fileNameOf = (target: string, input: Uint8Array): string =>
 
 /** An input as text; a shape has no empty one. */
 export const toText = (input: Uint8Array): string => Buffer.from(input).toString('base64') || '-';
-/** The input of a text. */
-export const fromText = (input: string): Uint8Array => new Uint8Array(Buffer.from(input, 'base64'));
+/** The input of a text. @throws TypeError where it is not base64 as {@link toText} writes it. */
+export function fromText(text: string): Uint8Array {
+  const input = new Uint8Array(Buffer.from(text, 'base64'));
+  // Buffer passes over what it does not know, so a mistyped path would be some input too.
+  if (toText(input) !== text) {
+    throw new TypeError('the input is not base64');
+  }
+  return input;
+}
 
 /** Writes a finding and gives its path. */
 export function saveFinding(folder: string, { target, verdict, input }: Finding): string {

@@ -40,6 +40,12 @@ export function messageTarget(format: Message<unknown>): Target {
   };
 }
 
+/** What tells formats of one name apart, by the name of their export. */
+const versionsOf: Readonly<Record<string, string>> = {
+  anyClaimsBytes: ', versions 1 and 2',
+  claimsBytes: ', version 2 alone',
+};
+
 /** The targets of all formats that modules export; of two with one name the second has its export's name. */
 export function messagesOf(...modules: readonly object[]): Target[] {
   const found = new Map<string, Target>();
@@ -47,7 +53,7 @@ export function messagesOf(...modules: readonly object[]): Target[] {
     if (isMessage(format)) {
       const target = messageTarget(format);
       const name = found.has(target.name) ? `message-${exported}` : target.name;
-      found.set(name, { ...target, name });
+      found.set(name, { ...target, name, what: `${target.what}${versionsOf[exported] ?? ''}` });
     }
   }
   return [...found.values()];
